@@ -1,0 +1,42 @@
+# `make` replicates, `make test` checks. Both set up .venv first, with the exact pinned versions.
+PYTHON ?= python3
+CORES ?= all
+BIN := .venv/bin
+# The scripts of the pipeline start their own Python: let them find this environment's.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export MPLBACKEND := agg
+
+.PHONY: all setup lint unit smoke test clean
+
+all: setup
+	$(BIN)/snakemake --cores $(CORES)
+	@echo
+	@echo "Tables:   results/tables/   (CSV, Markdown, LaTeX; executed notebooks as HTML)"
+	@echo "Figures:  results/figures/  (PDF, PNG)"
+	@echo "Report:   results/report.html"
+
+setup: .venv/installed
+
+.venv/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$$($(PYTHON) --version) is too old: 3.11 or newer is needed; name one with make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakemake --lint
+
+unit: setup
+	$(BIN)/python -m pytest tests --ignore=tests/pipeline
+
+smoke: setup
+	$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
+	$(BIN)/python -m pytest tests/pipeline
+
+test: lint unit smoke
+
+clean:
+	rm -rf results/*/ results/report.html results/config.yaml .snakemake

@@ -1,0 +1,111 @@
+"""The configuration: the shipped ones are valid, and every mistake is one clear line."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import yaml
+
+from workflow.common.config import SCHEMA, ConfigError, check_config
+
+
+@pytest.fixture
+def config(root):
+    return yaml.safe_load((root / "config.yaml").read_text())
+
+
+def overlaid(base, overlay):
+    """Merge as Snakemake does: mappings deeply, everything else replaced."""
+    merged = copy.deepcopy(base)
+    for key, value in overlay.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = overlaid(merged[key], value) if both else value
+    return merged
+
+
+def test_the_default_configuration_is_valid(config):
+    check_config(config)
+
+
+def test_every_overlay_is_valid(config, root):
+    overlays = sorted((root / "config").glob("*.yaml"))
+    assert overlays
+    for path in overlays:
+        check_config(overlaid(config, yaml.safe_load(path.read_text())))
+
+
+@pytest.mark.parametrize(
+    ("overlay", "message"),
+    [
+        ({"dataset": "cifar10"}, "dataset is 'cifar10', but must be one of fashion_mnist, mnist"),
+        (
+            {"contrast": {"alfas": [1.0]}},
+            "unknown key 'contrast.alfas'; allowed here: alphas, batch_size, n_images, variants",
+        ),
+        (
+            {"networks": {"architectures": ["lenet"]}},
+            "networks.architectures.0 is 'lenet', but must be one of alexnet, vgg16, "
+            "fixup_resnet50",
+        ),
+        (
+            {"ig_convergence": {"n_steps": [-1]}},
+            "ig_convergence.n_steps.0 is -1, but must be of type integer, at least 1",
+        ),
+        (
+            {"training": {"regular": {"vgg16": {"learning_rate": "1e-3"}}}},
+            "training.regular.vgg16.learning_rate is '1e-3', but must be of type number, "
+            "greater than 0",
+        ),
+        (
+            {"training": {"settings": {"clip_norm": 0}}},
+            "training.settings.clip_norm is 0, but must be a number greater than 0, or null for "
+            "no clipping",
+        ),
+        (
+            {"mean_relative_difference": {"n_images": {"float16": 3}}},
+            "unknown key 'mean_relative_difference.n_images.float16'; allowed here: float32, "
+            "float64, bfloat16, tf32",
+        ),
+        ({"networks": {"dropout": 1.0}}, "networks.dropout is 1.0"),
+        ({"contrast": {"alphas": [1.0, 0.0]}}, "contrast.alphas.1 is 0.0"),
+        ({"threads": True}, "threads is True, but must be of type integer"),
+        (
+            {"ig_convergence": {"reference_steps": 256}},
+            "ig_convergence.n_steps reaches 256, but the reference has only reference_steps = 256",
+        ),
+    ],
+)
+def test_mistakes_are_one_line(config, overlay, message):
+    with pytest.raises(ConfigError) as raised:
+        check_config(overlaid(config, overlay))
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert str(raised.value).startswith("config: ")
+
+
+def test_a_missing_key_is_named_with_what_it_should_be(config):
+    del config["training"]["x"]["init"]
+    with pytest.raises(
+        ConfigError, match=r"training\.x\.init is missing: one of stripped, scratch"
+    ):
+        check_config(config)
+
+
+def test_an_architecture_without_settings_is_named(config):
+    del config["training"]["x"]["vgg16"]
+    with pytest.raises(ConfigError, match=r"training\.x\.vgg16 is missing"):
+        check_config(config)
+
+
+def test_every_object_of_the_schema_refuses_unknown_keys():
+    def objects(schema):
+        if isinstance(schema, dict):
+            if schema.get("type") == "object":
+                yield schema
+            for part in schema.values():
+                yield from objects(part)
+
+    found = list(objects(yaml.safe_load(SCHEMA.read_text())))
+    assert len(found) > 8
+    assert all(schema.get("additionalProperties") is False for schema in found)

@@ -1,0 +1,1 @@
+"""What the scripts of the pipeline share: configuration, job surroundings, files, tables."""

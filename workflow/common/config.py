@@ -1,0 +1,99 @@
+"""The configuration: checked before a single rule is parsed, one line per mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+__all__ = ["ConfigError", "check_config"]
+
+SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run."""
+
+
+def check_config(config: Mapping[str, Any], schema: Path = SCHEMA) -> None:
+    """Refuse a configuration with an unknown key, a wrong type or an impossible value.
+
+    Parameters
+    ----------
+    config : mapping
+        The merged configuration.
+    schema : Path
+        A JSON schema, written in YAML.
+
+    Raises
+    ------
+    ConfigError
+        With one line that names the key, says what is wrong and what is allowed.
+    """
+    validator = Draft202012Validator(yaml.safe_load(schema.read_text()))
+    error = best_match(validator.iter_errors(config))
+    if error is not None:
+        raise ConfigError(_one_line(error))
+    _check_relations(config)
+
+
+def _key(path: list[object]) -> str:
+    return ".".join(str(part) for part in path)
+
+
+def _one_line(error: ValidationError) -> str:
+    key = _key(list(error.absolute_path))
+    if error.validator == "additionalProperties":
+        allowed = list(error.schema.get("properties", {}))
+        for name in error.instance:
+            if name not in allowed:
+                where = f"{key}.{name}" if key else name
+                return f"config: unknown key {where!r}; allowed here: {', '.join(allowed)}"
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        where = f"{key}.{missing[0]}" if key else missing[0]
+        return f"config: {where} is missing: {_describe(error.schema['properties'][missing[0]])}"
+    return f"config: {key} is {error.instance!r}, but must be {_describe(error.schema)}"
+
+
+def _describe(schema: Mapping[str, Any]) -> str:
+    """Say in words what a part of the schema allows."""
+    if "description" in schema:
+        return str(schema["description"])
+    if "enum" in schema:
+        return "one of " + ", ".join(str(value) for value in schema["enum"])
+    kinds = schema.get("type", "a value")
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    text = " or ".join(kinds)
+    bounds = {
+        "minimum": "at least {}",
+        "exclusiveMinimum": "greater than {}",
+        "maximum": "at most {}",
+        "exclusiveMaximum": "less than {}",
+        "minItems": "with at least {} entries",
+    }
+    said = [words.format(schema[bound]) for bound, words in bounds.items() if bound in schema]
+    return ", ".join([f"of type {text}", *said])
+
+
+def _check_relations(config: Mapping[str, Any]) -> None:
+    """Check what no schema can say: that parts of the configuration fit each other."""
+    for variant in ("regular", "x"):
+        settings = config["training"][variant]
+        for architecture in config["networks"]["architectures"]:
+            if architecture not in settings:
+                raise ConfigError(
+                    f"config: training.{variant}.{architecture} is missing, but "
+                    f"networks.architectures lists {architecture}: give its epochs and "
+                    "learning_rate"
+                )
+    convergence = config["ig_convergence"]
+    if max(convergence["n_steps"]) >= convergence["reference_steps"]:
+        raise ConfigError(
+            f"config: ig_convergence.n_steps reaches {max(convergence['n_steps'])}, but the "
+            f"reference has only reference_steps = {convergence['reference_steps']}: raise it"
+        )

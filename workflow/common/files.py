@@ -1,0 +1,63 @@
+"""Data sets and networks as the pipeline keeps them between two jobs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from xgradient.data.tensors import ImageTensors
+
+__all__ = ["load_split", "save_split", "split_facts"]
+
+
+def save_split(path: str | Path, data: ImageTensors, facts: dict[str, Any]) -> None:
+    """Write one split of a data set: bytes, labels, and the normalisation in the header.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write.
+    data : ImageTensors
+        The split.
+    facts : dict
+        JSON-serialisable; ``class_names`` among them.
+    """
+    header = {
+        "mean": json.dumps(data.mean),
+        "std": json.dumps(data.std),
+        "facts": json.dumps(facts),
+    }
+    tensors = {"images": data.images.contiguous(), "labels": data.labels.contiguous()}
+    save_file(tensors, str(path), metadata=header)
+
+
+def load_split(path: str | Path, n_images: int | None = None) -> ImageTensors:
+    """Read a split written by `save_split`; only its first ``n_images``, if given.
+
+    Raises
+    ------
+    ValueError
+        If the split holds fewer images than asked for.
+    """
+    with safe_open(str(path), framework="pt") as file:
+        header = file.metadata()
+        images: torch.Tensor = file.get_tensor("images")
+        labels: torch.Tensor = file.get_tensor("labels")
+    data = ImageTensors(images, labels, json.loads(header["mean"]), json.loads(header["std"]))
+    try:
+        return data.head(n_images)
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: {error}; lower n_images in the configuration, or raise limit_images"
+        ) from error
+
+
+def split_facts(path: str | Path) -> dict[str, Any]:
+    """Read what a split file says about itself."""
+    with safe_open(str(path), framework="pt") as file:
+        return json.loads(file.metadata()["facts"])

@@ -1,0 +1,122 @@
+# What all rules share: the checked configuration, paths, and the surroundings of a job.
+import os
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+if workflow.basedir not in sys.path:
+    sys.path.insert(0, workflow.basedir)
+
+from workflow.common.config import ConfigError, check_config
+from workflow.common.seeds import job_seed
+from xgradient.data.table import load_table
+
+try:
+    check_config(config)
+except ConfigError as error:
+    raise WorkflowError(str(error))
+
+# Paths are relative to the working directory, as Snakemake reports and records them.
+BASE = os.path.relpath(workflow.basedir)
+RESULTS = config["results"].rstrip("/")
+LOGS = f"{RESULTS}/logs"
+BENCHMARKS = f"{RESULTS}/benchmarks"
+DATASET = config["dataset"]
+ARCHITECTURES = config["networks"]["architectures"]
+NET = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}"
+ENVIRONMENT = f"{workflow.basedir}/envs/xgradient.yaml"
+
+
+wildcard_constraints:
+    arch="|".join(ARCHITECTURES),
+    variant="regular|stripped|x",
+
+
+def code(*modules):
+    """Library files that a stage depends on: editing another file does not rerun the stage."""
+    return [os.path.normpath(f"{BASE}/xgradient/{module}") for module in modules]
+
+
+def published(name):
+    """A table of numbers that a paper prints."""
+    return os.path.normpath(f"{BASE}/workflow/published/{name}.csv")
+
+
+def seed(*names):
+    """The seed of a job, from the experiment's seed, the given names and the wildcards."""
+    return lambda wildcards: job_seed(config["seed"], *names, *wildcards)
+
+
+def training_settings(wildcards):
+    return {
+        **config["training"]["settings"],
+        **config["training"][wildcards.variant][wildcards.arch],
+    }
+
+
+def training_start(wildcards):
+    """The net that training starts from; none when it starts from a random initialisation."""
+    if wildcards.variant == "regular" or config["training"]["x"]["init"] == "scratch":
+        return []
+    return f"{RESULTS}/{DATASET}/{wildcards.arch}-stripped/model.safetensors"
+
+
+def measurements(experiment, variants):
+    """The CSV files of one experiment, and beside them what made them, over all nets."""
+    stem = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}/{experiment}"
+    nets = {"arch": ARCHITECTURES, "variant": variants}
+    return {
+        "measurements": expand(f"{stem}.csv", **nets),
+        "facts": expand(f"{stem}.json", **nets),
+    }
+
+
+def table_outputs(name, title):
+    """What a table notebook makes; the executed notebook is what the report shows."""
+    stem = f"{RESULTS}/tables/{name}"
+    labels = {"table": title}
+    return {
+        "csv": report(
+            f"{stem}.csv",
+            caption=f"../report/{name}.rst",
+            category="Tables",
+            labels=labels | {"as": "CSV"},
+        ),
+        "markdown": f"{stem}.md",
+        "latex": f"{stem}.tex",
+        "html": report(
+            f"{stem}.html",
+            caption=f"../report/{name}.rst",
+            category="Tables",
+            labels=labels | {"as": "notebook"},
+        ),
+        "notebook": f"{stem}.ipynb",
+    }
+
+
+def figure_outputs(name, title):
+    stem = f"{RESULTS}/figures/{name}"
+    return {
+        "pdf": f"{stem}.pdf",
+        "png": report(
+            f"{stem}.png",
+            caption=f"../report/{name}_figure.rst",
+            category="Figures",
+            labels={"figure": title},
+        ),
+    }
+
+
+# Declared by every job that runs a network; on the CPU no GPU is asked for.
+GPU = int(config["device"] == "cuda")
+
+MODEL_CODE = code(
+    "models/__init__.py",
+    "models/alexnet.py",
+    "models/vgg.py",
+    "models/fixup_resnet.py",
+    "models/geometry.py",
+    "checkpoints.py",
+    "data/tensors.py",
+)
+ATTRIBUTION_CODE = code("attribution.py", "homogeneous.py")

@@ -1,0 +1,63 @@
+# Figures, each as PDF for papers and PNG for screens.
+
+PLOTTING_CODE = code("plotting.py")
+
+
+rule figure_ig_convergence:
+    input:
+        table=f"{RESULTS}/tables/ig_convergence.csv",
+        published=published("ig_convergence"),
+        code=PLOTTING_CODE,
+    output:
+        **figure_outputs("ig_convergence", "Convergence of IG"),
+    log:
+        f"{LOGS}/figure_ig_convergence.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/figure_ig_convergence.py"
+
+
+rule figure_contrast:
+    input:
+        measurements=expand(
+            f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}/contrast.csv",
+            arch=ARCHITECTURES,
+            variant=config["contrast"]["variants"],
+        ),
+        code=PLOTTING_CODE,
+    output:
+        **figure_outputs("contrast", "Accuracy against contrast"),
+        table=report(
+            f"{RESULTS}/tables/contrast.csv",
+            caption="../report/contrast_figure.rst",
+            category="Tables",
+            labels={"table": "Accuracy against contrast", "as": "CSV"},
+        ),
+    log:
+        f"{LOGS}/figure_contrast.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/figure_contrast.py"
+
+
+rule figure_attribution_maps:
+    input:
+        maps=rules.attribute_maps.output[0],
+        code=PLOTTING_CODE,
+    output:
+        **figure_outputs("attribution_maps", "Attribution maps"),
+    log:
+        f"{LOGS}/figure_attribution_maps.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/figure_attribution_maps.py"
+
+
+FIGURES = [
+    rules.figure_ig_convergence.output,
+    rules.figure_contrast.output,
+    rules.figure_attribution_maps.output,
+]

@@ -1,0 +1,38 @@
+# The report: tables and figures in one HTML file.
+
+
+# The configuration as it was run, overlays merged: part of every result, and what the report reads.
+rule write_config:
+    output:
+        f"{RESULTS}/config.yaml",
+    params:
+        config=config,
+    log:
+        f"{LOGS}/write_config.log",
+    conda:
+        ENVIRONMENT
+    localrule: True
+    script:
+        "../scripts/write_config.py"
+
+
+rule report:
+    input:
+        config=rules.write_config.output[0],
+        tables=TABLES,
+        figures=FIGURES,
+        captions=[
+            os.path.normpath(f"{BASE}/workflow/report/{name}")
+            for name in sorted(os.listdir(f"{workflow.basedir}/workflow/report"))
+        ],
+    output:
+        f"{RESULTS}/report.html",
+    params:
+        snakefile=os.path.normpath(f"{BASE}/Snakefile"),
+    log:
+        f"{LOGS}/report.log",
+    conda:
+        ENVIRONMENT
+    localrule: True
+    script:
+        "../scripts/make_report.py"

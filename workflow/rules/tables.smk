@@ -1,0 +1,64 @@
+# Tables: one papermill notebook each, from the measurements to CSV, Markdown, LaTeX and HTML.
+
+
+TABLE_CODE = [os.path.normpath(f"{BASE}/workflow/common/tables.py")]
+TABLE_VARIANTS = {
+    "accuracy": ["regular", "stripped", "x"],
+    "mean_relative_difference": config["mean_relative_difference"]["variants"],
+    "ig_convergence": config["ig_convergence"]["variants"],
+}
+
+
+rule table_accuracy:
+    input:
+        **measurements("accuracy", TABLE_VARIANTS["accuracy"]),
+        notebook=os.path.normpath(f"{BASE}/notebooks/accuracy.ipynb"),
+        published=published("accuracy_mard"),
+        code=TABLE_CODE,
+    output:
+        **table_outputs("accuracy", "Accuracy"),
+    log:
+        f"{LOGS}/table_accuracy.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
+rule table_mean_relative_difference:
+    input:
+        **measurements("mean_relative_difference", TABLE_VARIANTS["mean_relative_difference"]),
+        notebook=os.path.normpath(f"{BASE}/notebooks/mean_relative_difference.ipynb"),
+        published=published("accuracy_mard"),
+        code=TABLE_CODE,
+    output:
+        **table_outputs("mean_relative_difference", "Mean absolute relative difference"),
+    log:
+        f"{LOGS}/table_mean_relative_difference.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
+rule table_ig_convergence:
+    input:
+        **measurements("ig_convergence", TABLE_VARIANTS["ig_convergence"]),
+        notebook=os.path.normpath(f"{BASE}/notebooks/ig_convergence.ipynb"),
+        published=published("ig_convergence"),
+        code=TABLE_CODE,
+    output:
+        **table_outputs("ig_convergence", "Convergence of IG"),
+    log:
+        f"{LOGS}/table_ig_convergence.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
+TABLES = [
+    rules.table_accuracy.output,
+    rules.table_mean_relative_difference.output,
+    rules.table_ig_convergence.output,
+]

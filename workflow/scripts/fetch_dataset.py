@@ -1,0 +1,18 @@
+"""Make sure that the files of the data set are there, and say where they came from.
+
+Rule fetch_dataset.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from workflow.common.job import Job, write_facts
+from xgradient.data.fetch import fetch_dataset
+from xgradient.data.table import load_table
+
+with Job(snakemake) as job:
+    dataset = load_table(snakemake.input.table)[snakemake.params.dataset]
+    folder = Path(snakemake.params.data) / dataset.name
+    files = fetch_dataset(dataset, folder)
+    fetched = [{**asdict(file), "path": str(folder / file.name)} for file in files]
+    write_facts(snakemake.output[0], {"dataset": dataset.name, "files": fetched})

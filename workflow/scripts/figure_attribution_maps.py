@@ -1,0 +1,17 @@
+"""Draw attribution maps of regular net and X-DNN (rule figure_attribution_maps)."""
+
+import json
+
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+from workflow.common.job import Job
+from xgradient.plotting import plot_attribution_maps, save_figure
+
+with Job(snakemake):
+    with safe_open(snakemake.input.maps, framework="np") as file:
+        header = file.metadata()
+    figure = plot_attribution_maps(
+        load_file(snakemake.input.maps), json.loads(header["classes"]), json.loads(header["alphas"])
+    )
+    save_figure(figure, snakemake.output.pdf, snakemake.output.png)

@@ -1,0 +1,53 @@
+"""Measure how far IG with n steps is from IG with many, per quadrature rule.
+
+Rule measure_convergence. The published curve is the absolute difference to 300 steps.
+"""
+
+import pandas as pd
+import torch
+
+from workflow.common.files import load_split
+from workflow.common.job import Job, write_facts
+from xgradient.attribution import integrated_gradients
+from xgradient.checkpoints import load_model
+
+with Job(snakemake) as job:
+    settings = snakemake.params.settings
+    data = load_split(snakemake.input.test, settings["n_images"])
+    inputs, labels = data.__getitems__(range(len(data)))
+    inputs, labels = inputs.to(job.device), labels.to(job.device)
+    model = load_model(snakemake.input.model).to(job.device)
+
+    def attribute(method, n_steps):
+        """Return IG of the true-label logit, in batches that bound the memory."""
+        size = settings["batch_size"]
+        parts = [
+            integrated_gradients(model, batch, target, n_steps=n_steps, method=method)
+            for batch, target in zip(inputs.split(size), labels.split(size), strict=True)
+        ]
+        return torch.cat(parts)
+
+    # One reference for all rules: a rule compared with itself would hide its own bias.
+    reference = attribute("gausslegendre", settings["reference_steps"])
+    cases = [
+        (method, n_steps)
+        for method in settings["methods"]
+        for n_steps in settings["n_steps"]
+        # The trapezoid rule needs both end points.
+        if not (method == "riemann_trapezoid" and n_steps < 2)
+    ]
+    rows = []
+    for method, n_steps in job.progress(cases, "IG"):
+        difference = (attribute(method, n_steps) - reference).abs().mean().item()
+        rows.append(
+            {
+                "dataset": snakemake.params.dataset,
+                **snakemake.wildcards,
+                "method": method,
+                "n_steps": n_steps,
+                "mean_abs_difference": difference,
+                "relative_difference_percent": 100 * difference / reference.abs().mean().item(),
+            }
+        )
+    pd.DataFrame(rows).to_csv(snakemake.output.table, index=False)
+    write_facts(snakemake.output.facts, job.facts([snakemake.input.model, snakemake.input.test]))

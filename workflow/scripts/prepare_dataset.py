@@ -1,0 +1,41 @@
+"""Split a data set, and measure the normalisation on its training part (rule prepare_dataset)."""
+
+from pathlib import Path
+
+import torch
+
+from workflow.common.files import save_split
+from workflow.common.job import Job
+from xgradient.data.images import load_image_dataset, normalisation, split_train_validation
+from xgradient.data.table import load_table
+from xgradient.data.tensors import ImageTensors
+
+with Job(snakemake) as job:
+    params = snakemake.params
+    table = load_table(snakemake.input.table)[params.dataset]
+    folder = Path(params.data) / table.name
+    limit = params.limit_images
+    official = {split: load_image_dataset(folder, table, split) for split in ("train", "test")}
+    training = official["train"]
+    chosen, held_out = split_train_validation(
+        training.labels, params.validation_images, params.seed
+    )
+    mean, std = normalisation(training.images[chosen])
+    parts = {
+        "train": (training, chosen[:limit]),
+        "validation": (training, held_out),
+        "test": (official["test"], range(len(official["test"].labels))[:limit]),
+    }
+    for split, (source, indices) in parts.items():
+        images = torch.from_numpy(source.images[list(indices)]).unsqueeze(1)
+        labels = torch.from_numpy(source.labels[list(indices)])
+        facts = {
+            "dataset": table.name,
+            "split": split,
+            "n_images": len(labels),
+            "class_names": source.class_names,
+            "digests": source.digests,
+            "split_seed": params.seed,
+        }
+        save_split(snakemake.output[split], ImageTensors(images, labels, mean, std), facts)
+        job.log.info("%s: %d images, mean %s, std %s", split, len(labels), mean, std)

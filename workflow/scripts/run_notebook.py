@@ -1,0 +1,37 @@
+"""Execute a table notebook with papermill, and export what it shows (rules table_*)."""
+
+import os
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbconvert import HTMLExporter
+
+from workflow.common.job import Job
+
+with Job(snakemake) as job:
+    files, results = snakemake.input, snakemake.output
+    # The kernel finds the library as the script jobs do: by the folder of the Snakefile.
+    base = str(Path(files.notebook).resolve().parents[1])
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [base, os.environ.get("PYTHONPATH", "")])
+    )
+    papermill.execute_notebook(
+        files.notebook,
+        results.notebook,
+        parameters={
+            "measurements": list(files.measurements),
+            "facts": list(files.facts),
+            "published": files.published,
+            "csv": results.csv,
+            "markdown": results.markdown,
+            "latex": results.latex,
+        },
+        kernel_name="python3",
+        progress_bar=False,
+    )
+    executed = nbformat.read(results.notebook, as_version=4)
+    html, _ = HTMLExporter(
+        exclude_input_prompt=True, exclude_output_prompt=True
+    ).from_notebook_node(executed)
+    Path(results.html).write_text(html)

@@ -1,0 +1,142 @@
+"""Images held in memory as bytes, handed out in normalised batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+__all__ = ["ImageTensors", "denormalise", "loader", "normalise"]
+
+
+def _per_channel(values: Sequence[float], like: torch.Tensor) -> torch.Tensor:
+    return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, 1, 1)
+
+
+def normalise(images: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
+    """Bring byte images into the space in which networks see them.
+
+    The zero of this space, the channel mean, is the baseline of every attribution.
+
+    Parameters
+    ----------
+    images : torch.Tensor
+        uint8 (N, C, H, W), 0 to 255.
+    mean, std : sequence of float
+        Per channel, in units of the full range (0 to 1).
+
+    Returns
+    -------
+    torch.Tensor
+        float32 (N, C, H, W): ``(images / 255 - mean) / std``.
+    """
+    scaled = images.to(torch.float32) / 255.0
+    return (scaled - _per_channel(mean, scaled)) / _per_channel(std, scaled)
+
+
+def denormalise(inputs: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
+    """Undo `normalise`: images (N, C, H, W) to look at, 0 to 1, clipped."""
+    return (inputs * _per_channel(std, inputs) + _per_channel(mean, inputs)).clamp(0.0, 1.0)
+
+
+class ImageTensors(Dataset):
+    """Images and labels in memory; a batch is indexed and normalised in one step.
+
+    Parameters
+    ----------
+    images : torch.Tensor
+        uint8 (N, C, H, W).
+    labels : torch.Tensor
+        int64 (N,).
+    mean, std : sequence of float
+        Normalisation per channel, in units of the full range (0 to 1).
+
+    Raises
+    ------
+    ValueError
+        If images and labels do not belong together, or the images are not bytes.
+    """
+
+    def __init__(
+        self,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> None:
+        if images.dtype != torch.uint8 or images.ndim != 4:
+            raise ValueError(
+                f"images must be uint8 (N, C, H, W), not {images.dtype} {tuple(images.shape)}"
+            )
+        if labels.shape != images.shape[:1]:
+            raise ValueError(f"{len(images)} images but labels of shape {tuple(labels.shape)}")
+        if not len(mean) == len(std) == images.shape[1]:
+            raise ValueError(
+                f"{images.shape[1]} channels need as many means and standard deviations, "
+                f"not {len(mean)} and {len(std)}"
+            )
+        self.images, self.labels = images, labels.to(torch.int64)
+        self.mean, self.std = tuple(mean), tuple(std)
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return one normalised image (C, H, W) and its label."""
+        inputs, labels = self.__getitems__([index])
+        return inputs[0], labels[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a normalised batch (n, C, H, W) and its labels (n,): what a `loader` asks for."""
+        chosen = torch.as_tensor(indices)
+        return normalise(self.images[chosen], self.mean, self.std), self.labels[chosen]
+
+    def head(self, n_images: int | None) -> ImageTensors:
+        """Return the first ``n_images`` (all of them for ``None``).
+
+        Raises
+        ------
+        ValueError
+            If there are fewer images than asked for.
+        """
+        if n_images is None:
+            return self
+        if not 1 <= n_images <= len(self):
+            raise ValueError(f"{n_images} images asked for, but the data set holds {len(self)}")
+        return ImageTensors(self.images[:n_images], self.labels[:n_images], self.mean, self.std)
+
+
+def _as_is(batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    return batch
+
+
+def loader(
+    dataset: ImageTensors,
+    batch_size: int,
+    shuffle: bool = False,
+    drop_last: bool = False,
+    generator: torch.Generator | None = None,
+) -> DataLoader:
+    """Iterate over a data set in batches that are indexed as a whole, not image by image.
+
+    Parameters
+    ----------
+    dataset : ImageTensors
+        What to iterate over.
+    batch_size : int
+        Images per batch.
+    shuffle, drop_last : bool
+        As in `torch.utils.data.DataLoader`.
+    generator : torch.Generator, optional
+        Draws the order when ``shuffle`` is set.
+    """
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        drop_last=drop_last,
+        generator=generator,
+        collate_fn=_as_is,  # __getitems__ has already stacked the batch
+    )
