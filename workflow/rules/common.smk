@@ -116,6 +116,7 @@ MODEL_CODE = code(
     "models/vgg.py",
     "models/fixup_resnet.py",
     "models/geometry.py",
+    "models/pooling.py",
     "checkpoints.py",
     "data/tensors.py",
 )

@@ -17,15 +17,18 @@ with Job(snakemake) as job:
     inputs, labels = data.__getitems__(range(len(data)))
     inputs, labels = inputs.to(job.device), labels.to(job.device)
     model = load_model(snakemake.input.model).to(job.device)
+    model = model.to(memory_format=torch.channels_last)  # faster on most processors
 
     def attribute(method, n_steps):
-        """Return IG of the true-label logit, in batches that bound the memory."""
-        size = settings["batch_size"]
-        parts = [
-            integrated_gradients(model, batch, target, n_steps=n_steps, method=method)
-            for batch, target in zip(inputs.split(size), labels.split(size), strict=True)
-        ]
-        return torch.cat(parts)
+        """Return IG of the true-label logit."""
+        return integrated_gradients(
+            model,
+            inputs,
+            labels,
+            n_steps=n_steps,
+            method=method,
+            internal_batch_size=settings["internal_batch_size"],
+        )
 
     # One reference for all rules: a rule compared with itself would hide its own bias.
     reference = attribute("gausslegendre", settings["reference_steps"])

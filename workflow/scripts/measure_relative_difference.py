@@ -22,6 +22,7 @@ with Job(snakemake) as job:
         """Yield IG and Input×Gradient of the true-label logit, batch by batch."""
         dtype = torch.float64 if arithmetic == "float64" else torch.float32
         model = load_model(snakemake.input.model).to(job.device, dtype)
+        model = model.to(memory_format=torch.channels_last)  # faster on most processors
         rounding = (
             rounded_forward(model, arithmetic)
             if arithmetic in ("bfloat16", "tf32")
@@ -38,6 +39,7 @@ with Job(snakemake) as job:
                         labels,
                         n_steps=settings["n_steps"],
                         method=settings["method"],
+                        internal_batch_size=settings["internal_batch_size"],
                     ),
                     input_x_gradient(model, inputs, labels),
                 )

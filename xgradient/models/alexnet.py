@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from xgradient.models.geometry import Geometry, check_geometry
+from xgradient.models.pooling import MaxPool2d
 
 
 class AlexNet(nn.Module):
@@ -54,17 +55,17 @@ class AlexNet(nn.Module):
         self.features = nn.Sequential(
             stem,
             nn.ReLU(),
-            nn.MaxPool2d(kernel_size=3, stride=2),
+            MaxPool2d(kernel_size=3, stride=2),
             nn.Conv2d(channels[0], channels[1], kernel_size=5, padding=2, bias=bias),
             nn.ReLU(),
-            nn.MaxPool2d(kernel_size=3, stride=2),
+            MaxPool2d(kernel_size=3, stride=2),
             nn.Conv2d(channels[1], channels[2], kernel_size=3, padding=1, bias=bias),
             nn.ReLU(),
             nn.Conv2d(channels[2], channels[3], kernel_size=3, padding=1, bias=bias),
             nn.ReLU(),
             nn.Conv2d(channels[3], channels[4], kernel_size=3, padding=1, bias=bias),
             nn.ReLU(),
-            nn.MaxPool2d(kernel_size=3, stride=2),
+            MaxPool2d(kernel_size=3, stride=2),
         )
         self.avgpool = nn.AdaptiveAvgPool2d((pooled_side, pooled_side))
         self.classifier = nn.Sequential(

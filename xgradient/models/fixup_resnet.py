@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from xgradient.models.geometry import Geometry, check_geometry
+from xgradient.models.pooling import MaxPool2d
 
 # Bottleneck blocks per stage of ResNet-50.
 _STAGE_DEPTHS = (3, 4, 6, 3)
@@ -118,7 +119,7 @@ class FixupResNet50(nn.Module):
         )
         self.register_parameter("bias1", _scalar(0.0, bias))
         self.relu = nn.ReLU()
-        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+        self.maxpool = MaxPool2d(kernel_size=3, stride=2, padding=1)
         channels = stem
         for stage, depth in enumerate(_STAGE_DEPTHS):
             width = stem * 2**stage

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from xgradient.models.geometry import Geometry, check_geometry
+from xgradient.models.pooling import MaxPool2d
 
 # Convolutions per block; each block ends with a max pooling.
 _BLOCK_DEPTHS = (2, 2, 3, 3, 3)
@@ -57,7 +58,7 @@ class VGG16(nn.Module):
             for _ in range(depth):
                 layers += [nn.Conv2d(channels, width, 3, padding=1, bias=bias), nn.ReLU()]
                 channels = width
-            layers.append(nn.MaxPool2d(kernel_size=2, stride=2, ceil_mode=small))
+            layers.append(MaxPool2d(kernel_size=2, stride=2, ceil_mode=small))
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d((pooled_side, pooled_side))
         self.classifier = nn.Sequential(
