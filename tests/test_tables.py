@@ -65,11 +65,11 @@ def test_a_table_is_exported_in_three_formats(tmp_path):
     csv, markdown, latex = (tmp_path / f"table.{suffix}" for suffix in ("csv", "md", "tex"))
     measurements = pd.DataFrame({"arch": ["a_b"], "value": [1 / 3]})
     shown = pd.DataFrame({"network": ["A_B"], "value (%)": ["0.33"]})
-    export_table(measurements, shown, csv, markdown, latex, "A caption.", ["A note."])
+    export_table(measurements, shown, csv, markdown, latex, "On a_b.", ["A note."])
     pd.testing.assert_frame_equal(pd.read_csv(csv), measurements)
     assert "| A_B" in markdown.read_text() and "A note." in markdown.read_text()
     text = latex.read_text()
-    assert r"A\_B" in text and r"value (\%)" in text and r"\caption{A caption.}" in text
+    assert r"A\_B" in text and r"value (\%)" in text and r"\caption{On a\_b.}" in text
 
 
 def test_provenance_has_a_line_per_distinct_origin(tmp_path):

@@ -88,6 +88,7 @@ def plot_convergence(convergence: pd.DataFrame, published: pd.DataFrame) -> Figu
     grid.set_titles("{row_name} {col_name}")
     grid.set_axis_labels("number of steps", "|IG(n) − IG(300)|, mean")
     _add_to_legend(grid, "paper (net not named)")
+    grid.figure.tight_layout()
     return grid.figure
 
 
@@ -197,5 +198,6 @@ def plot_attribution_maps(
     axes[0, 0].set_title("image", fontsize=8)
     for column, name in enumerate(columns, start=1):
         variant, method = name.split("/")
-        axes[0, column].set_title(f"{VARIANTS[variant]}\n{method}", fontsize=8)
+        title = f"{VARIANTS[variant]}\n{method.replace('×Gradient', '×Grad.')}"
+        axes[0, column].set_title(title, fontsize=8)
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 __all__ = [
     "ARCHITECTURE_NAMES",
+    "VARIANT_NAMES",
     "export_table",
     "number",
     "provenance",
@@ -23,6 +25,9 @@ ARCHITECTURE_NAMES = {
     "fixup_resnet50": "ResNet-50 (Fixup)",
 }
 """Names as the paper prints them, by the names that paths and tables use."""
+
+VARIANT_NAMES = {"regular": "regular", "stripped": "stripped", "x": "X-DNN"}
+"""Names for readers, by the names that paths and tables use."""
 
 
 def read_measurements(paths: Sequence[str]) -> pd.DataFrame:
@@ -94,7 +99,9 @@ def export_table(
     Path(markdown).write_text("\n".join(text))
     table = shown.style.hide(axis="index").format(escape="latex")
     table = table.format_index(escape="latex", axis="columns")
-    body = table.to_latex(caption=caption, hrules=True, position_float="centering")
+    # Escaped like the cells: names of data sets hold underscores.
+    safe = re.sub(r"([_%&#$])", r"\\\1", caption)
+    body = table.to_latex(caption=safe, hrules=True, position_float="centering")
     comments = "".join(f"% {note}\n" for note in notes)
     Path(latex).write_text(comments + body)
 
