@@ -72,6 +72,7 @@ def test_tf32_is_off(tmp_path):
 
 
 def test_the_traceback_is_in_the_log(tmp_path):
+    handlers = list(logging.getLogger().handlers)
     with pytest.raises(ZeroDivisionError), Job(snakemake(tmp_path)) as job:
         job.log.info("before the end")
         _ = 1 / 0
@@ -80,7 +81,7 @@ def test_the_traceback_is_in_the_log(tmp_path):
     assert "measure alexnet failed" in log
     assert "ZeroDivisionError: division by zero" in log
     assert "_ = 1 / 0" in log
-    assert not [h for h in logging.getLogger().handlers if isinstance(h, logging.FileHandler)]
+    assert logging.getLogger().handlers == handlers
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU to run on")
