@@ -30,7 +30,7 @@ lint: setup
 	$(BIN)/snakemake --lint
 
 unit: setup
-	$(BIN)/python -m pytest tests --ignore=tests/pipeline
+	$(BIN)/python -m pytest tests --ignore=tests/pipeline --numprocesses auto --dist worksteal
 
 smoke: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
