@@ -16,12 +16,13 @@ include: "workflow/rules/attributions.smk"
 include: "workflow/rules/relative_difference.smk"
 include: "workflow/rules/convergence.smk"
 include: "workflow/rules/contrast.smk"
+include: "workflow/rules/masking.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
-localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps
+localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps, masking
 
 
 rule all:
@@ -67,3 +68,10 @@ rule contrast:
 rule attribution_maps:
     input:
         rules.figure_attribution_maps.output,
+
+
+rule masking:
+    input:
+        rules.table_masking.output,
+        rules.figure_masking.output,
+        rules.figure_masked_images.output,

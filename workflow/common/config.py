@@ -97,3 +97,34 @@ def _check_relations(config: Mapping[str, Any]) -> None:
             f"config: ig_convergence.n_steps reaches {max(convergence['n_steps'])}, but the "
             f"reference has only reference_steps = {convergence['reference_steps']}: raise it"
         )
+    _check_masking(config["masking"], config["networks"]["architectures"])
+
+
+def _check_masking(masking: Mapping[str, Any], trained: list[str]) -> None:
+    wanted = [*masking["architectures"], masking["examples"]["architecture"]]
+    for architecture in wanted:
+        if architecture not in trained:
+            raise ConfigError(
+                f"config: masking asks for {architecture}, but networks.architectures lists only "
+                f"{', '.join(trained)}"
+            )
+    variants = {*masking["variants"], masking["examples"]["variant"]}
+    if masking["methods"] == ["x_gradient"] and "regular" in variants:
+        raise ConfigError(
+            "config: masking.methods is x_gradient alone, which is not defined for the regular "
+            "nets of masking.variants: add a method, or leave the regular nets out"
+        )
+    fractions = masking["fractions"]
+    if fractions["minimum"] >= fractions["maximum"]:
+        raise ConfigError(
+            f"config: masking.fractions.minimum is {fractions['minimum']}, but must be less than "
+            f"maximum, which is {fractions['maximum']}"
+        )
+    if masking["n_images"] is not None:
+        n_blocks = -(-masking["n_images"] // masking["batch_size"])
+        if masking["shards"] > n_blocks:
+            raise ConfigError(
+                f"config: masking.shards is {masking['shards']}, but {masking['n_images']} images "
+                f"make only {n_blocks} batches of {masking['batch_size']}: lower shards or "
+                "batch_size"
+            )

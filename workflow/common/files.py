@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from safetensors.torch import save_file
 
 from xgradient.data.tensors import ImageTensors
 
-__all__ = ["load_split", "save_split", "split_facts"]
+__all__ = ["load_split", "load_tensors", "save_split", "save_tensors", "split_facts"]
 
 
 def save_split(path: str | Path, data: ImageTensors, facts: dict[str, Any]) -> None:
@@ -61,3 +62,17 @@ def split_facts(path: str | Path) -> dict[str, Any]:
     """Read what a split file says about itself."""
     with safe_open(str(path), framework="pt") as file:
         return json.loads(file.metadata()["facts"])
+
+
+def save_tensors(
+    path: str | Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any], **header: str
+) -> None:
+    """Write tensors by name, with what made them, and further text, in the header."""
+    save_file(dict(tensors), str(path), metadata={"facts": json.dumps(facts), **header})
+
+
+def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Read what `save_tensors` wrote: the tensors, sorted by name, and what made them."""
+    with safe_open(str(path), framework="pt") as file:
+        facts = json.loads(file.metadata()["facts"])
+        return {name: file.get_tensor(name) for name in sorted(file.keys())}, facts

@@ -107,8 +107,12 @@ def export_table(
 
 
 def provenance(paths: Sequence[str]) -> pd.DataFrame:
-    """Say what made the measurements: one line per distinct machine, commit and set of versions."""
-    facts: list[Mapping] = [json.loads(Path(path).read_text()) for path in paths]
+    """Say what made the measurements: one line per distinct machine, commit and set of versions.
+
+    Where the work was split into shards, it is the shards that count.
+    """
+    files: list[Mapping] = [json.loads(Path(path).read_text()) for path in paths]
+    facts = [part for file in files for part in file.get("shards", [file])]
     rows = [
         {
             "commit": fact["commit"] or "not a git checkout",

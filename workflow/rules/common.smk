@@ -30,6 +30,7 @@ ENVIRONMENT = f"{workflow.basedir}/envs/xgradient.yaml"
 wildcard_constraints:
     arch="|".join(ARCHITECTURES),
     variant="regular|stripped|x",
+    scatteritem=r"\d+-of-\d+",
 
 
 def code(*modules):
@@ -61,10 +62,10 @@ def training_start(wildcards):
     return f"{RESULTS}/{DATASET}/{wildcards.arch}-stripped/model.safetensors"
 
 
-def measurements(experiment, variants):
+def measurements(experiment, variants, architectures=ARCHITECTURES):
     """The CSV files of one experiment, and beside them what made them, over all nets."""
     stem = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}/{experiment}"
-    nets = {"arch": ARCHITECTURES, "variant": variants}
+    nets = {"arch": architectures, "variant": variants}
     return {
         "measurements": expand(f"{stem}.csv", **nets),
         "facts": expand(f"{stem}.json", **nets),

@@ -56,8 +56,42 @@ rule figure_attribution_maps:
         "../scripts/figure_attribution_maps.py"
 
 
+rule figure_masking:
+    input:
+        curves=expand(
+            f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}/masking_curves.csv",
+            arch=MASKING["architectures"],
+            variant=MASKING["variants"],
+        ),
+        code=PLOTTING_CODE,
+    output:
+        **figure_outputs("masking", "Masking curves"),
+    log:
+        f"{LOGS}/figure_masking.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/figure_masking.py"
+
+
+rule figure_masked_images:
+    input:
+        examples=rules.mask_examples.output[0],
+        code=PLOTTING_CODE,
+    output:
+        **figure_outputs("masked_images", "Masked images"),
+    log:
+        f"{LOGS}/figure_masked_images.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/figure_masked_images.py"
+
+
 FIGURES = [
     rules.figure_ig_convergence.output,
     rules.figure_contrast.output,
     rules.figure_attribution_maps.output,
+    rules.figure_masking.output,
+    rules.figure_masked_images.output,
 ]

@@ -57,8 +57,25 @@ rule table_ig_convergence:
         "../scripts/run_notebook.py"
 
 
+rule table_masking:
+    input:
+        **measurements("masking", MASKING["variants"], MASKING["architectures"]),
+        notebook=os.path.normpath(f"{BASE}/notebooks/masking.ipynb"),
+        published=published("mask_metrics"),
+        code=TABLE_CODE,
+    output:
+        **table_outputs("masking", "Masking metrics"),
+    log:
+        f"{LOGS}/table_masking.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
 TABLES = [
     rules.table_accuracy.output,
     rules.table_mean_relative_difference.output,
     rules.table_ig_convergence.output,
+    rules.table_masking.output,
 ]

@@ -1,0 +1,22 @@
+"""Attribute the test images of one shard with every method (rule attribute_shard)."""
+
+from workflow.common.files import load_split, save_tensors
+from workflow.common.job import Job
+from workflow.common.masking import attribute_blocks, methods_for, shard_blocks
+from xgradient.checkpoints import load_model
+
+with Job(snakemake) as job:
+    settings, wildcards = snakemake.params.settings, snakemake.wildcards
+    data = load_split(snakemake.input.test, settings["n_images"])
+    blocks = shard_blocks(len(data), settings["batch_size"], wildcards.scatteritem)
+    attributions = attribute_blocks(
+        load_model(snakemake.input.model).to(job.device),
+        data,
+        load_split(snakemake.input.train),
+        job.progress(blocks, "blocks"),
+        methods_for(settings["methods"], wildcards.variant),
+        settings["n_steps"],
+        job.seed,
+    )
+    facts = job.facts([snakemake.input.model, snakemake.input.test, snakemake.input.train])
+    save_tensors(snakemake.output[0], attributions, facts)

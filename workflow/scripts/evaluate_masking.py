@@ -1,0 +1,22 @@
+"""Mask the images of one shard by their attributions, and ask the net (rule evaluate_masking)."""
+
+from workflow.common.files import load_split, load_tensors, save_tensors
+from workflow.common.job import Job
+from workflow.common.masking import methods_for, score_blocks, shard_blocks
+from xgradient.checkpoints import load_model
+
+with Job(snakemake) as job:
+    settings, wildcards = snakemake.params.settings, snakemake.wildcards
+    data = load_split(snakemake.input.test, settings["n_images"])
+    blocks = shard_blocks(len(data), settings["batch_size"], wildcards.scatteritem)
+    attributions, attributed = load_tensors(snakemake.input.attributions)
+    methods = methods_for(settings["methods"], wildcards.variant)
+    scores = score_blocks(
+        load_model(snakemake.input.model).to(job.device),
+        data,
+        {method: attributions[method] for method in methods},
+        job.progress(blocks, "blocks"),
+        settings,
+    )
+    facts = job.facts([snakemake.input.model, snakemake.input.test], attributions=attributed)
+    save_tensors(snakemake.output[0], scores, facts)

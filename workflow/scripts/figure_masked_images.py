@@ -1,0 +1,20 @@
+"""Draw a few masked images (rule figure_masked_images)."""
+
+import json
+
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+from workflow.common.job import Job
+from xgradient.plotting import plot_masked_images, save_figure
+
+with Job(snakemake):
+    with safe_open(snakemake.input.examples, framework="np") as file:
+        header = file.metadata()
+    figure = plot_masked_images(
+        load_file(snakemake.input.examples),
+        json.loads(header["classes"]),
+        json.loads(header["methods"]),
+        json.loads(header["fractions"]),
+    )
+    save_figure(figure, snakemake.output.pdf, snakemake.output.png)
