@@ -31,7 +31,6 @@ with Job(snakemake) as job:
         progress_bar=False,
     )
     executed = nbformat.read(results.notebook, as_version=4)
-    html, _ = HTMLExporter(
-        exclude_input_prompt=True, exclude_output_prompt=True
-    ).from_notebook_node(executed)
+    # For readers: text, tables and verdicts. The code is in the executed notebook beside it.
+    html, _ = HTMLExporter(exclude_input=True).from_notebook_node(executed)
     Path(results.html).write_text(html)
