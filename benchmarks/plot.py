@@ -45,7 +45,7 @@ def draw(axes: Axes, lines: list[tuple[str, pd.Series | None]], label: str) -> N
             continue
         spread = [[row["median"] - row["min"]], [row["max"] - row["median"]]]
         # Points, since a bar on a logarithmic axis has no zero to start from.
-        axes.errorbar(row["median"], position, xerr=spread, fmt="o", markersize=4, capsize=2)
+        axes.errorbar(row["median"], position, xerr=spread, fmt="oC0", markersize=4, capsize=2)
         axes.annotate(
             f"{row['median']:.3g}",
             (row["max"], position),
@@ -57,10 +57,11 @@ def draw(axes: Axes, lines: list[tuple[str, pd.Series | None]], label: str) -> N
     points = [position for position, (_, row) in enumerate(lines) if row is not None]
     axes.set_yticks(points, [lines[position][0] for position in points], fontsize=7)
     axes.set(xscale="log", xlabel=label, ylim=(len(lines) - 0.4, -0.6))
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.margins(x=0.2)
+    left, right = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1,) if right > 100 * left else (1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
-    axes.margins(x=0.2)
 
 
 def plot(table: pd.DataFrame) -> Figure:
