@@ -267,12 +267,15 @@ def plot_masking_curves(curves: pd.DataFrame) -> Figure:
     )
     # On an X-DNN these two and Input×Gradient, drawn after them, agree: all three stay visible.
     widths = dict.fromkeys(present, 1.3) | {METHODS["ig"]: 5.0, METHODS["x_gradient"]: 3.0}
-    handles = zip(grid.legend.legend_handles, grid.legend.get_texts(), strict=True)
-    entries = [(handle, text.get_text()) for handle, text in handles]
-    for axes in grid.axes.flat:
-        entries += zip(axes.get_lines(), present, strict=False)
-    for line, name in entries:
-        line.set(linewidth=widths[name], markersize=widths[name] + 3, markeredgewidth=0)
+    handles = dict(zip(present, grid.legend.legend_handles, strict=True))
+    # Lines are told by their colours: a net without some method has fewer of them.
+    width_of = {handle.get_color(): widths[name] for name, handle in handles.items()}
+    for line in (
+        *handles.values(),
+        *(line for axes in grid.axes.flat for line in axes.get_lines()),
+    ):
+        width = width_of[line.get_color()]
+        line.set(linewidth=width, markersize=width + 3, markeredgewidth=0)
     ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
     for (metric, _), axes in grid.axes_dict.items():
         axes.set(xscale="log")
