@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
 from xgradient.homogeneous import evaluation_mode, validate_inputs, verify_homogeneous
@@ -69,7 +70,7 @@ def saliency(model: nn.Module, inputs: Tensor, target: Tensor, abs: bool = False
     """
     inputs, target = _validated(model, inputs, target)
     with _attributing(model):
-        gradient = _input_gradient(model, inputs, target)
+        gradient = _input_gradient(model, inputs.clone(), target)
     return gradient.abs() if abs else gradient
 
 
@@ -101,7 +102,7 @@ def input_x_gradient(model: nn.Module, inputs: Tensor, target: Tensor) -> Tensor
     """
     inputs, target = _validated(model, inputs, target)
     with _attributing(model):
-        return inputs * _input_gradient(model, inputs, target)
+        return inputs * _input_gradient(model, inputs.clone(), target)
 
 
 def x_gradient(
@@ -152,7 +153,7 @@ def x_gradient(
         example = int(inputs.flatten(1).any(1).int().argmax())
         verify_homogeneous(model, inputs[example : example + 1], degree)
     with _attributing(model):
-        return inputs * _input_gradient(model, inputs, target) / degree
+        return inputs * _input_gradient(model, inputs.clone(), target) / degree
 
 
 def integrated_gradients(
@@ -359,7 +360,7 @@ def guided_backprop(model: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
             return model(points)
 
     with _attributing(model):
-        return _input_gradient(guided, inputs, target)
+        return _input_gradient(guided, inputs.clone(), target)
 
 
 def random_attribution(inputs: Tensor, generator: torch.Generator) -> Tensor:
@@ -450,14 +451,30 @@ def _attributing(model: nn.Module) -> Iterator[None]:
         yield
 
 
+class _Tracked(torch.autograd.Function):
+    """Identity that makes gradients flow to a tensor without a copy of it.
+
+    The result is not a leaf, so that a net whose first operation works in place may overwrite it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, anchor: Tensor) -> Tensor:
+        ctx.mark_dirty(values)
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None
+
+
 def _input_gradient(run: Callable[[Tensor], Tensor], points: Tensor, target: Tensor) -> Tensor:
-    """Gradient of the target logit of each row with respect to that row."""
-    leaf = points.detach().requires_grad_()
-    # A net whose first operation works in place may neither touch a leaf nor the caller's tensor.
-    logits = _selected(run(leaf.clone()), target)
+    """Gradient of the target logit of each row with respect to that row; overwrites the points."""
+    points = _Tracked.apply(points, torch.zeros((), device=points.device, requires_grad=True))
+    start = get_gradient_edge(points)
+    logits = _selected(run(points), target)
     gradient = None
     if logits.requires_grad:
-        (gradient,) = torch.autograd.grad(logits.sum(), leaf, allow_unused=True)
+        (gradient,) = torch.autograd.grad(logits.sum(), start, allow_unused=True)
     if gradient is None:
         raise ValueError(
             "the logits do not depend on the inputs in a way that can be differentiated: look for "
@@ -502,19 +519,23 @@ def _path_gradient(
     """Weighted sum over the nodes of the gradient at ``start + alpha * direction``."""
     images, shape = direction.shape[0], direction.shape[1:]
     total = torch.zeros_like(direction, dtype=_accumulator(direction.dtype))
+
+    # A function of its own lets go of the tensors of a pass before the next one begins.
+    def add_gradients(nodes: Tensor, node_weights: list[float]) -> None:
+        steps = nodes.view(-1, 1, *(1 for _ in shape))
+        points = direction.new_empty(len(nodes) * images, *shape)
+        with torch.no_grad():
+            torch.addcmul(start, steps, direction, out=points.unflatten(0, (-1, images)))
+        gradient = _input_gradient(run, points, target.repeat(len(nodes)))
+        # One term at a time: no copy of the gradient, and weights in double precision.
+        for weight, term in zip(node_weights, gradient.unflatten(0, (-1, images)), strict=True):
+            total.add_(term, alpha=weight)
+
     per_pass = max(1, rows // images)
     for nodes, node_weights in zip(
         alphas.to(direction).split(per_pass), weights.split(per_pass), strict=True
     ):
-        steps = nodes.view(-1, 1, *(1 for _ in shape))
-        with torch.no_grad():
-            points = torch.addcmul(start, steps, direction).flatten(0, 1)
-        gradient = _input_gradient(run, points, target.repeat(len(nodes)))
-        # One term at a time: no copy of the gradient, and weights in double precision.
-        for weight, term in zip(
-            node_weights.tolist(), gradient.view(-1, images, *shape), strict=True
-        ):
-            total.add_(term, alpha=weight)
+        add_gradients(nodes, node_weights.tolist())
     return total.to(direction.dtype)
 
 

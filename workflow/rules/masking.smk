@@ -10,11 +10,6 @@ SHARD = f"{NET}/masking/{{scatteritem}}"
 MASKING_CODE = code("masking.py") + [os.path.normpath(f"{BASE}/workflow/common/masking.py")]
 
 
-def masking_settings(*names):
-    """The part of the settings that a stage uses: changing another part does not rerun it."""
-    return {name: MASKING[name] for name in names}
-
-
 scattergather:
     masking=MASKING["shards"],
 

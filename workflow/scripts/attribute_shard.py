@@ -1,5 +1,7 @@
 """Attribute the test images of one shard with every method (rule attribute_shard)."""
 
+import torch
+
 from workflow.common.files import load_split, save_tensors
 from workflow.common.job import Job
 from workflow.common.masking import attribute_blocks, methods_for, shard_blocks
@@ -7,10 +9,12 @@ from xgradient.checkpoints import load_model
 
 with Job(snakemake) as job:
     settings, wildcards = snakemake.params.settings, snakemake.wildcards
+    model = load_model(snakemake.input.model).to(job.device)
+    model = model.to(memory_format=torch.channels_last)  # faster on most processors
     data = load_split(snakemake.input.test, settings["n_images"])
     blocks = shard_blocks(len(data), settings["batch_size"], wildcards.scatteritem)
     attributions = attribute_blocks(
-        load_model(snakemake.input.model).to(job.device),
+        model,
         data,
         load_split(snakemake.input.train),
         job.progress(blocks, "blocks"),
