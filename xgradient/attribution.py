@@ -212,7 +212,7 @@ def integrated_gradients(
 
     References
     ----------
-    Sundararajan, Taly and Yan (2017), Eq. 1 and 3.
+    Sundararajan, Taly and Yan (2017), Sec. 3 and 5.
     """
     inputs, target = _validated(model, inputs, target)
     baselines = _validated_baselines(baselines, inputs)
@@ -221,6 +221,8 @@ def integrated_gradients(
 
     parts = math.ceil(len(inputs) / rows)
     with _attributing(model):
+        # Refuses a target that the net has no logit for, by its place in the whole batch.
+        _target_logits(model, inputs[:1], target, rows)
         attributions = torch.empty_like(inputs)
         layer = _only_reader(model, inputs[:1])
         for out, ends, starts, classes in zip(
@@ -290,7 +292,7 @@ def expected_gradients(
 
     References
     ----------
-    Erion et al. (2021), Eq. 2 and 3; Hesse, Schaub-Meyer and Roth (2021), Sec. 4.2.
+    Erion et al. (2021); Hesse, Schaub-Meyer and Roth (2021), Sec. 4.2.
     """
     inputs, target = _validated(model, inputs, target)
     validate_inputs(references)
@@ -345,7 +347,7 @@ def guided_backprop(model: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
 
     References
     ----------
-    Springenberg et al. (2015), Sec. 3.4.
+    Springenberg et al. (2015), "Striving for Simplicity".
     """
     inputs, target = _validated(model, inputs, target)
     opaque = _opaque_module(model)
@@ -483,14 +485,20 @@ def _input_gradient(run: Callable[[Tensor], Tensor], points: Tensor, target: Ten
     return gradient
 
 
-def _selected(logits: Tensor, target: Tensor) -> Tensor:
-    """Target logit of each row."""
+def _checked(logits: Tensor, n_rows: int) -> Tensor:
+    """Logits of a number of rows, if that is what they are."""
     if not isinstance(logits, Tensor):
         raise TypeError(f"the net must return a Tensor of logits, got {type(logits).__name__}")
-    if logits.ndim != 2 or len(logits) != len(target):
+    if logits.ndim != 2 or len(logits) != n_rows:
         raise ValueError(
-            f"the net must return logits of shape ({len(target)}, K), got {tuple(logits.shape)}"
+            f"the net must return logits of shape ({n_rows}, K), got {tuple(logits.shape)}"
         )
+    return logits
+
+
+def _selected(logits: Tensor, target: Tensor) -> Tensor:
+    """Target logit of each row."""
+    logits = _checked(logits, len(target))
     outside = (target < 0) | (target >= logits.shape[1])
     if outside.any():
         image = int(outside.int().argmax())
@@ -503,8 +511,8 @@ def _selected(logits: Tensor, target: Tensor) -> Tensor:
 @torch.no_grad()
 def _target_logits(model: nn.Module, inputs: Tensor, target: Tensor, rows: int) -> Tensor:
     """Target logits of all images, a bounded number at a time; one row serves all targets."""
-    logits = torch.cat([model(part.clone()) for part in inputs.split(rows)])
-    return _selected(logits.expand(len(target), -1), target)
+    logits = [_checked(model(part.clone()), len(part)) for part in inputs.split(rows)]
+    return _selected(torch.cat(logits).expand(len(target), -1), target)
 
 
 def _path_gradient(
