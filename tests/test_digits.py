@@ -169,7 +169,7 @@ def test_erasing_that_makes_no_sense_is_an_error(rule, n_pixels, message):
 
 def test_the_score_is_the_change_of_the_log_odds():
     # Logit 0 counts the left half of the image, logit 1 twice the first row.
-    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3, bias=False)).double().train()
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3, bias=False), nn.Dropout()).double()
     weight = torch.zeros(3, 4, 4, dtype=torch.float64)
     weight[0, :, :2] = 1.0
     weight[1, 0] = 2.0
@@ -177,6 +177,7 @@ def test_the_score_is_the_change_of_the_log_odds():
         model[1].weight.copy_(weight.flatten(1))
     images = torch.ones(2, 1, 4, 4, dtype=torch.float64)
     images[1] = 3.0
+    model.train()
     result = convert_digits(model, images, DIGIT_METHODS["gradient_times_input"], 0, 1, n_pixels=8)
     # Six pixels speak for 0 and not for 1; the two in the corner speak more for 1.
     assert result.n_erased.tolist() == [6, 6]
