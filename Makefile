@@ -2,11 +2,13 @@
 PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
+# One script per benchmark; common.py and plot.py are what they share.
+BENCHMARKS := $(filter-out benchmarks/common.py benchmarks/plot.py,$(wildcard benchmarks/*.py))
 # The scripts of the pipeline start their own Python: let them find this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MPLBACKEND := agg
 
-.PHONY: all setup lint unit smoke test clean
+.PHONY: all setup lint unit smoke test benchmark clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -37,6 +39,12 @@ smoke: setup
 	$(BIN)/python -m pytest tests/pipeline
 
 test: lint unit smoke
+
+# Quiet machine, one after the other: what is measured is time.
+benchmark: setup
+	for script in $(BENCHMARKS); do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks/plot.py
+	@echo "Benchmarks:  results/benchmarks/  (CSV, PDF, PNG)"
 
 clean:
 	rm -rf results/*/ results/report.html results/config.yaml .snakemake

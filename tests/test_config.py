@@ -74,6 +74,32 @@ def test_every_overlay_is_valid(config, root):
             {"ig_convergence": {"reference_steps": 256}},
             "ig_convergence.n_steps reaches 256, but the reference has only reference_steps = 256",
         ),
+        (
+            {"masking": {"kernel_size": 50}},
+            "masking.kernel_size is 50, but must be an odd integer, at least 3, or null for 51/224 "
+            "of the side of the images",
+        ),
+        (
+            {"masking": {"methods": ["xgradient"]}},
+            "masking.methods.0 is 'xgradient', but must be one of ig, random, gradient",
+        ),
+        ({"masking": {"examples": {"fractions": [1.5]}}}, "masking.examples.fractions.0 is 1.5"),
+        (
+            {"networks": {"architectures": ["vgg16"]}},
+            "masking asks for alexnet, but networks.architectures lists only vgg16",
+        ),
+        (
+            {"masking": {"methods": ["x_gradient"]}},
+            "masking.methods is x_gradient alone, which is not defined for the regular nets",
+        ),
+        (
+            {"masking": {"fractions": {"minimum": 1.0}}},
+            "masking.fractions.minimum is 1.0, but must be less than maximum, which is 1.0",
+        ),
+        (
+            {"masking": {"n_images": 101, "shards": 4}},
+            "masking.shards is 4, but 101 images make only 3 batches of 50",
+        ),
     ],
 )
 def test_mistakes_are_one_line(config, overlay, message):

@@ -1,0 +1,126 @@
+"""The masking metrics of the smoke run: run after  snakemake ... --configfile config/smoke.yaml."""
+
+from __future__ import annotations
+
+import json
+
+import nbformat
+import pandas as pd
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from xgradient.masking import area_under_curve
+
+PAPER = ["KPM", "KNM", "KAM", "RAM", "RPM", "RNM"]
+METRICS = [*PAPER, "insertion", "deletion"]
+
+
+@pytest.fixture(scope="module")
+def results(root):
+    path = root / "results" / "smoke"
+    if not (path / "tables" / "masking.csv").is_file():
+        pytest.fail("no smoke run: snakemake --cores all --configfile config/smoke.yaml")
+    return path
+
+
+@pytest.fixture(scope="module")
+def config(results, root):
+    merged = yaml.safe_load((root / "config.yaml").read_text())
+    smoke = yaml.safe_load((root / "config" / "smoke.yaml").read_text())
+    return {"dataset": merged["dataset"], **merged["masking"], **smoke["masking"]}
+
+
+@pytest.fixture(scope="module")
+def table(results):
+    return pd.read_csv(results / "tables" / "masking.csv")
+
+
+def net_folder(results, config, variant):
+    return results / config["dataset"] / f"{config['architectures'][0]}-{variant}"
+
+
+def test_the_table_has_the_documented_columns_and_no_gaps(table):
+    intervals = [f"{name}_{end}" for name in METRICS for end in ("low", "high")]
+    names = ["dataset", "arch", "variant", "method", *PAPER, "n_images", "insertion", "deletion"]
+    assert list(table.columns) == [*names, *intervals]
+    assert not table.isna().any().any()
+
+
+def test_every_method_is_there_and_x_gradient_on_the_x_net_alone(table, config):
+    for (_, variant), rows in table.groupby(["arch", "variant"]):
+        left_out = {"x_gradient"} if variant == "regular" else set()
+        assert set(rows["method"]) == set(config["methods"]) - left_out
+    assert set(table["variant"]) == set(config["variants"])
+    assert (table["n_images"] == config["n_images"]).all()
+
+
+def test_intervals_hold_their_means(table):
+    for name in METRICS:
+        assert (table[f"{name}_low"] <= table[name]).all()
+        assert (table[name] <= table[f"{name}_high"]).all()
+
+
+def test_x_gradient_is_integrated_gradients_on_the_x_net(table):
+    rows = table[table["variant"] == "x"].set_index("method")
+    for name in METRICS:
+        digits = 3 if name in ("insertion", "deletion") else 2
+        ig, xg = (f"{rows.loc[method, name]:.{digits}f}" for method in ("ig", "x_gradient"))
+        assert ig == xg
+
+
+def test_the_table_is_the_mean_of_the_images_and_the_area_of_the_curves(results, table, config):
+    for variant, rows in table.groupby("variant"):
+        folder = net_folder(results, config, variant)
+        images = pd.read_csv(folder / "masking_images.csv").groupby("method")[METRICS].mean()
+        curves = pd.read_csv(folder / "masking_curves.csv")
+        for _, row in rows.iterrows():
+            for name in METRICS:
+                assert row[name] == pytest.approx(images.loc[row["method"], name])
+                curve = curves[(curves["method"] == row["method"]) & (curves["curve"] == name)]
+                scores = torch.tensor(curve["score"].to_numpy())
+                area = area_under_curve(scores, curve["fraction"].to_list()).item()
+                assert area == pytest.approx(row[name], rel=1e-6)
+
+
+def test_shards_are_gone_and_the_facts_name_them(results, config):
+    for variant in config["variants"]:
+        folder = net_folder(results, config, variant)
+        assert not list(folder.glob("masking/*/*.safetensors"))
+        shards = json.loads((folder / "masking.json").read_text())["shards"]
+        assert [shard["wildcards"]["scatteritem"] for shard in shards] == [
+            f"{number}-of-{config['shards']}" for number in range(1, config["shards"] + 1)
+        ]
+        for shard in shards:
+            assert "test.safetensors" in shard["inputs"]
+            assert shard["attributions"]["parameters"]["settings"]["n_steps"] == config["n_steps"]
+        assert len({shard["attributions"]["seed"] for shard in shards}) == 1
+
+
+def test_readers_find_the_paper_and_the_caveat(results):
+    text = (results / "tables" / "masking.md").read_text()
+    assert "7.38 / 2.21 / 21.83 / 11.68" in text
+    assert "outside the distribution" in text and "are an addition" in text
+    notebook = nbformat.read(results / "tables" / "masking.ipynb", as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in cells)
+    for suffix in ("tex", "html"):
+        assert (results / "tables" / f"masking.{suffix}").stat().st_size > 100
+
+
+def test_figures_come_in_both_formats(results):
+    for name in ("masking", "masked_images"):
+        assert (results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_masked_images_hold_the_image_or_its_blurred_copy(results, config):
+    tensors = load_file(results / config["dataset"] / "masked_images.safetensors")
+    masked = tensors["x_gradient/masked"]
+    image, blurred = tensors["image"][:, None], tensors["blurred"][:, None]
+    assert ((masked == image) | (masked == blurred)).all()
+    # The more pixels may be kept, the more are; and some never come back.
+    kept = (masked == image).flatten(2).sum(2)
+    assert (kept.diff(dim=1) >= 0).all() and (kept[:, -1] > kept[:, 0]).all()
+    assert (kept[:, -1] < masked[0, 0].numel()).all()
