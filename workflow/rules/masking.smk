@@ -34,6 +34,8 @@ rule attribute_shard:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    # The longest chain behind the trainings.
+    priority: 40
     resources:
         gpu=GPU,
     script:
@@ -67,6 +69,7 @@ rule evaluate_masking:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    priority: 40
     resources:
         gpu=GPU,
     script:

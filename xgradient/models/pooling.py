@@ -66,23 +66,29 @@ class MaxPool2d(nn.MaxPool2d):
         # reaches no maximum.
         below = max(0, (rows - 1) * stride + kernel - height - padding)
         right = max(0, (columns - 1) * stride + kernel - width - padding)
-        padded = functional.pad(inputs, (padding, right, padding, below), value=-torch.inf)
+        padded = inputs
+        if padding or below or right:
+            padded = functional.pad(inputs, (padding, right, padding, below), value=-torch.inf)
         reached = pooled - tie_tolerance(pooled.dtype) * pooled.abs()
-        top = torch.arange(rows, device=inputs.device) * stride - padding
-        left = torch.arange(columns, device=inputs.device) * stride - padding
-        corner = top[:, None] * width + left
-        chosen = corner.expand(pooled.shape)
-        # Backwards, so that the first one is written last.
-        for offset in reversed(range(kernel * kernel)):
+        # Which entry of the window, counted row by row; two bytes each make the passes cheap.
+        first = torch.zeros_like(pooled, dtype=torch.int16)  # in the same memory layout
+        for offset in reversed(range(kernel * kernel)):  # backwards: the first is written last
             down, across = divmod(offset, kernel)
             entries = padded[
                 ...,
                 down : down + (rows - 1) * stride + 1 : stride,
                 across : across + (columns - 1) * stride + 1 : stride,
             ]
-            first = (entries >= reached) | entries.isnan()
-            chosen = torch.where(first, corner + down * width + across, chosen)
-        return chosen
+            first.masked_fill_(entries >= reached, offset)
+        row = torch.arange(rows, device=inputs.device)[:, None] * stride - padding
+        column = torch.arange(columns, device=inputs.device) * stride - padding
+        down, across = torch.meshgrid(
+            *2 * [torch.arange(kernel, device=inputs.device)], indexing="ij"
+        )
+        steps = (down * width + across).flatten()
+        flat = steps[first.to(torch.int64)] + (row * width + column)
+        # A window that holds NaN reaches nothing: its corner may lie in the padding.
+        return flat.clamp_(0, height * width - 1)
 
 
 class _Routed(torch.autograd.Function):

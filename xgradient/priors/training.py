@@ -116,8 +116,8 @@ class PriorTraining:
         the chosen epoch: the same measure for every method, and X-Gradient for a network without
         biases. nan if the network does not depend on its input.
     seconds : Tensor of shape (L, R), float64
-        Training time on one worker, without preparing the data and without testing; of a chunk, by
-        equal shares.
+        Training time without preparing the data and without testing, of a chunk by equal shares:
+        processor time on a CPU, wall time elsewhere.
     """
 
     method: str
