@@ -645,7 +645,8 @@ def test_rows_in_the_net_are_bounded(case, internal_batch_size, sharing, monkeyp
         )
         assert max(seen) <= (internal_batch_size or 16)
         # Every node of every image once; and the two ends, the baseline being one for all images.
-        assert sum(seen) == 3 * n_steps + 3 + 1 + (2 if sharing else 0)
+        # Besides, one image to see the shape of the logits, and two to find the first layer.
+        assert sum(seen) == 3 * n_steps + 3 + 1 + 1 + (2 if sharing else 0)
 
 
 def test_by_default_a_large_batch_is_one_pass_per_node(case):
@@ -654,7 +655,13 @@ def test_by_default_a_large_batch_is_one_pass_per_node(case):
     net[1].register_forward_hook(lambda module, args, output: seen.append(len(output)))
     inputs = torch.randn(20, 2, 8, 8, dtype=torch.float64)
     integrated_gradients(net, inputs, torch.zeros(20, dtype=torch.long), n_steps=3)
-    assert sorted(seen) == [1, 1, 20, 20, 20]
+    assert sorted(seen) == [1, 1, 1, 20, 20, 20]
+
+
+def test_a_wrong_target_is_named_by_its_place_in_the_whole_batch(case):
+    net, inputs, _ = case
+    with pytest.raises(ValueError, match=r"target\[2\] is 9"):
+        integrated_gradients(net, inputs, torch.tensor([0, 1, 9]), internal_batch_size=1)
 
 
 @pytest.mark.parametrize("rows", [0, -1])
@@ -920,7 +927,7 @@ def test_nothing_is_left_behind_after_a_crash(method, case):
     def crash(x: Tensor) -> Tensor:
         calls.append(len(x))
         # Late enough for integrated_gradients to be in the middle of its path.
-        if len(calls) == 3 or method is not EVERY_METHOD["integrated_gradients"]:
+        if len(calls) == 4 or method is not EVERY_METHOD["integrated_gradients"]:
             raise ArithmeticError
         return x
 

@@ -249,7 +249,9 @@ def test_saturating_activations_are_named(layer, inputs):
     net = nn.Sequential(linear(4, 4), nn.Sequential(nn.ReLU(), layer), linear(4, 2))
     error = refused(net, inputs)
     assert error.module_name == "1.1"
+    # Recognised by its kind: the numbers need not come near the place where it saturates.
     assert "'1.1'" in str(error)
+    assert "use ReLU" in str(error)
 
 
 def test_the_first_in_the_order_of_calls_is_named(inputs):
@@ -321,6 +323,19 @@ def test_a_small_image_is_judged_by_itself(inputs):
     check_homogeneous(net.double(), 1e9 * inputs)
     mixed = torch.cat([1e9 * inputs, 1e-3 * inputs])
     assert refused(net, mixed).module_name == ""
+
+
+def test_a_leaf_that_works_in_place_is_tried_on_what_it_received():
+    cut = Function(lambda h: h.masked_fill_(h < -1, 0))
+    net = nn.Sequential(nn.ConstantPad1d(1, 0), cut)
+    # What it leaves behind, 0 and 3, it would treat in the same way at every scale.
+    assert refused(net, torch.tensor([[-2.0, 3.0]])).module_name == "1"
+
+
+@pytest.mark.parametrize("function", [lambda x: (99 * x).exp(), torch.log, lambda x: x / 0])
+def test_outputs_that_are_not_finite(function):
+    with pytest.raises(NotHomogeneousError):
+        homogeneity_degree(Function(function), torch.tensor([[-1.0, 2.0]]))
 
 
 @pytest.mark.parametrize("threshold", [1 / 4, 1, 4])

@@ -90,6 +90,23 @@ def test_in_training_it_is_torchs():
     assert torch.equal(gradients(ours, inputs)[1], gradients(theirs, inputs)[1])
 
 
+@given(GEOMETRIES, st.integers(0, 10**6))
+def test_values_are_torchs_bit_by_bit(geometry, seed):
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randint(1, 4, (1, 2, geometry[-1], geometry[-1]), generator=generator).float()
+    inputs *= 1 + torch.randint(-4, 5, inputs.shape, generator=generator) * 1.2e-7
+    ours, theirs = pools(geometry)
+    assert torch.equal(ours(inputs.requires_grad_()), theirs(inputs))
+    with torch.no_grad():
+        assert torch.equal(ours(inputs), theirs(inputs))
+
+
+def test_second_derivatives_are_torchs():
+    inputs = torch.randn(1, 2, 5, 5, dtype=torch.float64, requires_grad=True)
+    pool = MaxPool2d(3, 2).eval()
+    assert torch.autograd.gradgradcheck(lambda x: pool(x).pow(3), inputs)
+
+
 def test_nan_is_handed_on():
     inputs = torch.randn(1, 1, 5, 5)
     inputs[0, 0, 1, 1] = torch.nan

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
 from xgradient.homogeneous import evaluation_mode, validate_inputs, verify_homogeneous
@@ -69,7 +70,7 @@ def saliency(model: nn.Module, inputs: Tensor, target: Tensor, abs: bool = False
     """
     inputs, target = _validated(model, inputs, target)
     with _attributing(model):
-        gradient = _input_gradient(model, inputs, target)
+        gradient = _input_gradient(model, inputs.clone(), target)
     return gradient.abs() if abs else gradient
 
 
@@ -101,7 +102,7 @@ def input_x_gradient(model: nn.Module, inputs: Tensor, target: Tensor) -> Tensor
     """
     inputs, target = _validated(model, inputs, target)
     with _attributing(model):
-        return inputs * _input_gradient(model, inputs, target)
+        return inputs * _input_gradient(model, inputs.clone(), target)
 
 
 def x_gradient(
@@ -152,7 +153,7 @@ def x_gradient(
         example = int(inputs.flatten(1).any(1).int().argmax())
         verify_homogeneous(model, inputs[example : example + 1], degree)
     with _attributing(model):
-        return inputs * _input_gradient(model, inputs, target) / degree
+        return inputs * _input_gradient(model, inputs.clone(), target) / degree
 
 
 def integrated_gradients(
@@ -211,7 +212,7 @@ def integrated_gradients(
 
     References
     ----------
-    Sundararajan, Taly and Yan (2017), Eq. 1 and 3.
+    Sundararajan, Taly and Yan (2017), Sec. 3 and 5.
     """
     inputs, target = _validated(model, inputs, target)
     baselines = _validated_baselines(baselines, inputs)
@@ -220,6 +221,8 @@ def integrated_gradients(
 
     parts = math.ceil(len(inputs) / rows)
     with _attributing(model):
+        # Refuses a target that the net has no logit for, by its place in the whole batch.
+        _target_logits(model, inputs[:1], target, rows)
         attributions = torch.empty_like(inputs)
         layer = _only_reader(model, inputs[:1])
         for out, ends, starts, classes in zip(
@@ -289,7 +292,7 @@ def expected_gradients(
 
     References
     ----------
-    Erion et al. (2021), Eq. 2 and 3; Hesse, Schaub-Meyer and Roth (2021), Sec. 4.2.
+    Erion et al. (2021); Hesse, Schaub-Meyer and Roth (2021), Sec. 4.2.
     """
     inputs, target = _validated(model, inputs, target)
     validate_inputs(references)
@@ -344,7 +347,7 @@ def guided_backprop(model: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
 
     References
     ----------
-    Springenberg et al. (2015), Sec. 3.4.
+    Springenberg et al. (2015), "Striving for Simplicity".
     """
     inputs, target = _validated(model, inputs, target)
     opaque = _opaque_module(model)
@@ -359,7 +362,7 @@ def guided_backprop(model: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
             return model(points)
 
     with _attributing(model):
-        return _input_gradient(guided, inputs, target)
+        return _input_gradient(guided, inputs.clone(), target)
 
 
 def random_attribution(inputs: Tensor, generator: torch.Generator) -> Tensor:
@@ -450,14 +453,30 @@ def _attributing(model: nn.Module) -> Iterator[None]:
         yield
 
 
+class _Tracked(torch.autograd.Function):
+    """Identity that makes gradients flow to a tensor without a copy of it.
+
+    The result is not a leaf, so that a net whose first operation works in place may overwrite it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, anchor: Tensor) -> Tensor:
+        ctx.mark_dirty(values)
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None
+
+
 def _input_gradient(run: Callable[[Tensor], Tensor], points: Tensor, target: Tensor) -> Tensor:
-    """Gradient of the target logit of each row with respect to that row."""
-    leaf = points.detach().requires_grad_()
-    # A net whose first operation works in place may neither touch a leaf nor the caller's tensor.
-    logits = _selected(run(leaf.clone()), target)
+    """Gradient of the target logit of each row with respect to that row; overwrites the points."""
+    points = _Tracked.apply(points, torch.zeros((), device=points.device, requires_grad=True))
+    start = get_gradient_edge(points)
+    logits = _selected(run(points), target)
     gradient = None
     if logits.requires_grad:
-        (gradient,) = torch.autograd.grad(logits.sum(), leaf, allow_unused=True)
+        (gradient,) = torch.autograd.grad(logits.sum(), start, allow_unused=True)
     if gradient is None:
         raise ValueError(
             "the logits do not depend on the inputs in a way that can be differentiated: look for "
@@ -466,14 +485,20 @@ def _input_gradient(run: Callable[[Tensor], Tensor], points: Tensor, target: Ten
     return gradient
 
 
-def _selected(logits: Tensor, target: Tensor) -> Tensor:
-    """Target logit of each row."""
+def _checked(logits: Tensor, n_rows: int) -> Tensor:
+    """Logits of a number of rows, if that is what they are."""
     if not isinstance(logits, Tensor):
         raise TypeError(f"the net must return a Tensor of logits, got {type(logits).__name__}")
-    if logits.ndim != 2 or len(logits) != len(target):
+    if logits.ndim != 2 or len(logits) != n_rows:
         raise ValueError(
-            f"the net must return logits of shape ({len(target)}, K), got {tuple(logits.shape)}"
+            f"the net must return logits of shape ({n_rows}, K), got {tuple(logits.shape)}"
         )
+    return logits
+
+
+def _selected(logits: Tensor, target: Tensor) -> Tensor:
+    """Target logit of each row."""
+    logits = _checked(logits, len(target))
     outside = (target < 0) | (target >= logits.shape[1])
     if outside.any():
         image = int(outside.int().argmax())
@@ -486,8 +511,8 @@ def _selected(logits: Tensor, target: Tensor) -> Tensor:
 @torch.no_grad()
 def _target_logits(model: nn.Module, inputs: Tensor, target: Tensor, rows: int) -> Tensor:
     """Target logits of all images, a bounded number at a time; one row serves all targets."""
-    logits = torch.cat([model(part.clone()) for part in inputs.split(rows)])
-    return _selected(logits.expand(len(target), -1), target)
+    logits = [_checked(model(part.clone()), len(part)) for part in inputs.split(rows)]
+    return _selected(torch.cat(logits).expand(len(target), -1), target)
 
 
 def _path_gradient(
@@ -502,19 +527,23 @@ def _path_gradient(
     """Weighted sum over the nodes of the gradient at ``start + alpha * direction``."""
     images, shape = direction.shape[0], direction.shape[1:]
     total = torch.zeros_like(direction, dtype=_accumulator(direction.dtype))
+
+    # A function of its own lets go of the tensors of a pass before the next one begins.
+    def add_gradients(nodes: Tensor, node_weights: list[float]) -> None:
+        steps = nodes.view(-1, 1, *(1 for _ in shape))
+        points = direction.new_empty(len(nodes) * images, *shape)
+        with torch.no_grad():
+            torch.addcmul(start, steps, direction, out=points.unflatten(0, (-1, images)))
+        gradient = _input_gradient(run, points, target.repeat(len(nodes)))
+        # One term at a time: no copy of the gradient, and weights in double precision.
+        for weight, term in zip(node_weights, gradient.unflatten(0, (-1, images)), strict=True):
+            total.add_(term, alpha=weight)
+
     per_pass = max(1, rows // images)
     for nodes, node_weights in zip(
         alphas.to(direction).split(per_pass), weights.split(per_pass), strict=True
     ):
-        steps = nodes.view(-1, 1, *(1 for _ in shape))
-        with torch.no_grad():
-            points = torch.addcmul(start, steps, direction).flatten(0, 1)
-        gradient = _input_gradient(run, points, target.repeat(len(nodes)))
-        # One term at a time: no copy of the gradient, and weights in double precision.
-        for weight, term in zip(
-            node_weights.tolist(), gradient.view(-1, images, *shape), strict=True
-        ):
-            total.add_(term, alpha=weight)
+        add_gradients(nodes, node_weights.tolist())
     return total.to(direction.dtype)
 
 

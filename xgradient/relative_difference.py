@@ -103,7 +103,7 @@ def relative_difference(batches: Iterable[tuple[Tensor, Tensor]], eps: float = 1
 
     References
     ----------
-    Hesse, Schaub-Meyer and Roth (2021), Sec. 4.1 and Table 1.
+    Hesse, Schaub-Meyer and Roth (2021), Sec. 4.1.
     """
     differences = [mean_absolute_relative_difference(a, b, eps) for a, b in batches]
     if not differences:

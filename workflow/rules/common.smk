@@ -62,6 +62,11 @@ def training_start(wildcards):
     return f"{RESULTS}/{DATASET}/{wildcards.arch}-stripped/model.safetensors"
 
 
+def masking_settings(*names):
+    """The part of the settings that a stage uses: changing another part does not rerun it."""
+    return {name: config["masking"][name] for name in names}
+
+
 def measurements(experiment, variants, architectures=ARCHITECTURES):
     """The CSV files of one experiment, and beside them what made them, over all nets."""
     stem = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}/{experiment}"

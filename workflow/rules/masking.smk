@@ -10,11 +10,6 @@ SHARD = f"{NET}/masking/{{scatteritem}}"
 MASKING_CODE = code("masking.py") + [os.path.normpath(f"{BASE}/workflow/common/masking.py")]
 
 
-def masking_settings(*names):
-    """The part of the settings that a stage uses: changing another part does not rerun it."""
-    return {name: MASKING[name] for name in names}
-
-
 scattergather:
     masking=MASKING["shards"],
 
@@ -39,6 +34,8 @@ rule attribute_shard:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    # The longest chain behind the trainings.
+    priority: 40
     resources:
         gpu=GPU,
     script:
@@ -72,6 +69,7 @@ rule evaluate_masking:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    priority: 40
     resources:
         gpu=GPU,
     script:

@@ -9,10 +9,12 @@ from xgradient.checkpoints import load_model
 
 with Job(snakemake) as job:
     settings, wildcards = snakemake.params.settings, snakemake.wildcards
+    model = load_model(snakemake.input.model).to(job.device)
+    model = model.to(memory_format=torch.channels_last)  # faster on most processors
     data = load_split(snakemake.input.test, settings["n_images"])
     blocks = shard_blocks(len(data), settings["batch_size"], wildcards.scatteritem)
     attributions = attribute_blocks(
-        load_model(snakemake.input.model).to(job.device, memory_format=torch.channels_last),
+        model,
         data,
         load_split(snakemake.input.train),
         job.progress(blocks, "blocks"),

@@ -1,4 +1,4 @@
-"""Max pooling in which rounding does not choose between equal values.
+"""Max pooling in which rounding does not choose where a gradient goes.
 
 On flat image regions (the background of Fashion-MNIST, a white sky) the windows of a max pooling
 hold values that are equal in exact arithmetic. PyTorch hands the gradient to the first of equal
@@ -10,6 +10,8 @@ float32.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,17 +30,19 @@ def tie_tolerance(dtype: torch.dtype) -> float:
 
 
 class MaxPool2d(nn.MaxPool2d):
-    """Max pooling that takes the first of values that are equal up to rounding.
+    """Max pooling whose gradient goes to the first of values that are equal up to rounding.
 
-    In training it is `torch.nn.MaxPool2d`. In evaluation, a window returns its first entry, row by
-    row, that reaches the maximum up to `tie_tolerance`, and the gradient goes to that entry: what
-    `torch.nn.MaxPool2d` does in exact arithmetic. Equality is relative, so the module is as
-    homogeneous as it is without. Parameters are those of `torch.nn.MaxPool2d`, without dilation.
+    Its values are those of `torch.nn.MaxPool2d`, and in training so are its gradients. In
+    evaluation, the gradient of a window goes to its first entry, row by row, that reaches the
+    maximum up to `tie_tolerance`: what `torch.nn.MaxPool2d` does in exact arithmetic. Equality is
+    relative, so that the choice does not depend on the scale of the input.
 
-    Raises
-    ------
-    ValueError
-        If a dilation is asked for.
+    Parameters
+    ----------
+    kernel_size, stride, padding : int
+        As in `torch.nn.MaxPool2d`; the stride is the kernel size by default.
+    ceil_mode : bool
+        Round the size of the output up instead of down.
     """
 
     def __init__(
@@ -48,11 +52,10 @@ class MaxPool2d(nn.MaxPool2d):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map (N, C, H, W) to the pooled (N, C, H', W')."""
-        pooled = super().forward(inputs)
-        if self.training:
-            return pooled
-        chosen = self._first_maxima(inputs.detach(), pooled.detach())
-        return inputs.flatten(2).gather(2, chosen.flatten(2)).view_as(pooled)
+        if self.training or not (torch.is_grad_enabled() and inputs.requires_grad):
+            return super().forward(inputs)
+        pooled = super().forward(inputs.detach())
+        return _Routed.apply(inputs, pooled, self._first_maxima(inputs.detach(), pooled))
 
     def _first_maxima(self, inputs: torch.Tensor, pooled: torch.Tensor) -> torch.Tensor:
         """Return, for every window, the flat position in H × W of its first maximum."""
@@ -63,20 +66,45 @@ class MaxPool2d(nn.MaxPool2d):
         # reaches no maximum.
         below = max(0, (rows - 1) * stride + kernel - height - padding)
         right = max(0, (columns - 1) * stride + kernel - width - padding)
-        padded = functional.pad(inputs, (padding, right, padding, below), value=-torch.inf)
+        padded = inputs
+        if padding or below or right:
+            padded = functional.pad(inputs, (padding, right, padding, below), value=-torch.inf)
         reached = pooled - tie_tolerance(pooled.dtype) * pooled.abs()
-        top = torch.arange(rows, device=inputs.device) * stride - padding
-        left = torch.arange(columns, device=inputs.device) * stride - padding
-        corner = top[:, None] * width + left
-        chosen = corner.expand(pooled.shape)
-        # Backwards, so that the first one is written last.
-        for offset in reversed(range(kernel * kernel)):
+        # Which entry of the window, counted row by row; two bytes each make the passes cheap.
+        first = torch.zeros_like(pooled, dtype=torch.int16)  # in the same memory layout
+        for offset in reversed(range(kernel * kernel)):  # backwards: the first is written last
             down, across = divmod(offset, kernel)
             entries = padded[
                 ...,
                 down : down + (rows - 1) * stride + 1 : stride,
                 across : across + (columns - 1) * stride + 1 : stride,
             ]
-            first = (entries >= reached) | entries.isnan()
-            chosen = torch.where(first, corner + down * width + across, chosen)
-        return chosen
+            first.masked_fill_(entries >= reached, offset)
+        row = torch.arange(rows, device=inputs.device)[:, None] * stride - padding
+        column = torch.arange(columns, device=inputs.device) * stride - padding
+        down, across = torch.meshgrid(
+            *2 * [torch.arange(kernel, device=inputs.device)], indexing="ij"
+        )
+        steps = (down * width + across).flatten()
+        flat = steps[first.to(torch.int64)] + (row * width + column)
+        # A window that holds NaN reaches nothing: its corner may lie in the padding.
+        return flat.clamp_(0, height * width - 1)
+
+
+class _Routed(torch.autograd.Function):
+    """The maxima, with the gradient of each going to a chosen entry of the input."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, inputs: torch.Tensor, pooled: torch.Tensor, chosen: torch.Tensor
+    ) -> torch.Tensor:
+        ctx.save_for_backward(chosen)
+        ctx.shape = inputs.shape
+        return pooled.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (chosen,) = ctx.saved_tensors
+        flat = gradient.new_zeros(*ctx.shape[:2], ctx.shape[2] * ctx.shape[3])
+        flat = flat.scatter_add(2, chosen.flatten(2), gradient.flatten(2))
+        return flat.view(ctx.shape), None, None

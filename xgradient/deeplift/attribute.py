@@ -1,0 +1,175 @@
+"""DeepLIFT contributions of inputs to a logit (Shrikumar, Greenside, Kundaje 2017)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from xgradient.deeplift.propagate import Network
+from xgradient.deeplift.rules import RuleSpecification
+from xgradient.homogeneous import evaluation_mode, validate_inputs
+
+
+class SummationToDeltaWarning(UserWarning):
+    """Contributions do not sum to the difference of the logit from its reference."""
+
+
+def deeplift(
+    model: nn.Module,
+    inputs: Tensor,
+    baselines: Tensor | float | Sequence[Tensor] | None,
+    target: Tensor | int,
+    rule: RuleSpecification = "rescale",
+    return_convergence_delta: bool = False,
+    *,
+    mean_normalize: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Contributions of the inputs to the difference of a logit from its value at a reference.
+
+    The costs are those of a gradient with Rescale and of about four with RevealCancel, plus a
+    second forward pass unless all inputs share one reference.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Network that maps inputs to logits (N, K), without the softmax. It is evaluated in
+        evaluation mode. Its operations must be visible to `torch.fx`: Linear, Conv1d, Conv2d,
+        Conv3d, ReLU, LeakyReLU, PReLU, sigmoid, tanh, max, average and adaptive pooling, dropout,
+        flattening, concatenation, residual sums, constant shifts and factors.
+    inputs : torch.Tensor
+        Inputs, shape (N, ...).
+    baselines : torch.Tensor or float or sequence of torch.Tensor or None
+        The reference: a tensor that broadcasts to the inputs, a number, or ``None`` for zero. If
+        its first axis has length 1 or is left out, all inputs share it, which saves time. Over
+        several references, given as a sequence, the contributions are averaged.
+    target : torch.Tensor or int
+        Index of the explained logit, a LongTensor (N,) or one index for all.
+    rule : {"rescale", "revealcancel", "genomics_default"} or callable or Mapping
+        Rule of the nonlinearities. ``"genomics_default"`` is RevealCancel behind fully connected
+        layers and Rescale behind convolutions. A callable gets the name and the module of each
+        nonlinearity (for a function: the name of its graph node and ``None``), a mapping has
+        names or types as its keys, names first; both give ``"rescale"``, ``"revealcancel"`` or a
+        function like `xgradient.deeplift.rules.rescale`.
+    return_convergence_delta : bool, optional
+        Whether to return by how much summation-to-delta fails.
+    mean_normalize : bool, optional
+        Whether to subtract the mean of the contributions to all K logits, which a softmax does
+        not see (Sec. 3.6: "adjustments for softmax layers").
+
+    Returns
+    -------
+    attributions : torch.Tensor
+        Contributions, shaped like the inputs.
+    delta : torch.Tensor
+        Only with ``return_convergence_delta``: sum of the contributions minus the difference of
+        the logit from its (mean) value at the references, shape (N,). With ``mean_normalize``
+        the logit is the one less the mean of all K.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        If the network holds an operation without a rule, or does something that `torch.fx` cannot
+        show; the message names it.
+    ValueError, TypeError
+        If inputs, baselines, target, rule and network do not fit together; the message says
+        which.
+
+    Warns
+    -----
+    SummationToDeltaWarning
+        If the contributions miss the difference of the logit by more than rounding explains.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
+    validate_inputs(inputs)
+    # Tensors made in inference mode are refused by autograd, which the passes use in places.
+    with torch.inference_mode(False), torch.no_grad(), evaluation_mode(model):
+        inputs = _usable(inputs.detach())
+        references = _references(baselines, inputs)
+        network = Network(model, rule)
+        attributions = torch.zeros_like(inputs)
+        deltas, logit_size = [], inputs.new_zeros(())
+        for index, reference in enumerate(references):
+            logits, steps = network.forward(inputs, reference)
+            if index == 0:
+                network.verify(inputs, logits.actual)
+            weights = _logit_weights(target, logits.actual, mean_normalize)
+            multipliers = network.backward(steps, weights)
+            difference = inputs - reference
+            contributions = difference * torch.where(
+                difference < 0, multipliers.negative, multipliers.positive
+            )
+            change = (logits.difference * weights).sum(dim=1)
+            deltas.append(contributions.flatten(1).sum(dim=1) - change)
+            logit_size = torch.maximum(logit_size, (logits.actual * weights).abs().max())
+            attributions += contributions / len(references)
+        _warn_if_missed(torch.stack(deltas), logit_size)
+    if return_convergence_delta:
+        return attributions, torch.stack(deltas).mean(dim=0)
+    return attributions
+
+
+def _usable(tensor: Tensor) -> Tensor:
+    return tensor.clone() if tensor.is_inference() else tensor
+
+
+def _references(
+    baselines: Tensor | float | Sequence[Tensor] | None, inputs: Tensor
+) -> list[Tensor]:
+    if isinstance(baselines, Sequence):
+        if not baselines:
+            raise ValueError("baselines is empty: DeepLIFT needs at least one reference")
+        return [reference for each in baselines for reference in _references(each, inputs)]
+    reference = _usable(torch.as_tensor(0.0 if baselines is None else baselines).detach())
+    shared = reference.dim() < inputs.dim() or len(reference) == 1
+    try:
+        reference = reference.expand(1 if shared else len(inputs), *inputs.shape[1:])
+    except RuntimeError as error:
+        raise ValueError(
+            f"a reference of shape {tuple(reference.shape)} does not broadcast to inputs of shape "
+            f"{tuple(inputs.shape)}; several references are a list of such tensors"
+        ) from error
+    if not torch.isfinite(reference).all():
+        raise ValueError("a reference holds NaN or infinity")
+    return [reference.to(inputs)]
+
+
+def _logit_weights(target: Tensor | int, logits: Tensor, mean_normalize: bool) -> Tensor:
+    n_inputs, n_classes = logits.shape
+    target = torch.as_tensor(target, device=logits.device)
+    if target.dtype != torch.long or target.shape not in ((), (n_inputs,)):
+        raise ValueError(
+            f"target must be one class index or a LongTensor of shape ({n_inputs},), it is "
+            f"{target.dtype} of shape {tuple(target.shape)}"
+        )
+    outside = ((target < 0) | (target >= n_classes)).flatten().nonzero().flatten()
+    if len(outside) > 0:
+        index = int(outside[0])
+        raise ValueError(
+            f"target {int(target.flatten()[index])} of input {index} is no logit of the model: "
+            f"it has {n_classes}"
+        )
+    weights = torch.zeros_like(logits)
+    weights[torch.arange(n_inputs, device=logits.device), target] = 1.0
+    return weights - 1.0 / n_classes if mean_normalize else weights
+
+
+def _warn_if_missed(deltas: Tensor, logit_size: Tensor) -> None:
+    # Rounding errors grow with the size of what is summed, not with the sum.
+    allowed = torch.finfo(deltas.dtype).eps ** 0.5 * logit_size
+    # Not "delta > allowed", which NaN would pass.
+    missed = ~(deltas.abs() <= allowed)
+    if missed.any():
+        worst = torch.where(deltas.isnan(), torch.inf, deltas.abs()).amax(dim=0).argmax()
+        amount = deltas[:, worst].abs().max()
+        warnings.warn(
+            f"summation-to-delta fails: the contributions of input {int(worst)} miss the "
+            f"difference of its logit by {float(amount):.3g}, where logits are up to "
+            f"{float(logit_size):.3g} in size ({int(missed.any(dim=0).sum())} of "
+            f"{deltas.shape[1]} inputs miss it)",
+            SummationToDeltaWarning,
+            stacklevel=3,
+        )

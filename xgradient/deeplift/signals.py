@@ -1,0 +1,75 @@
+"""What travels through a network under DeepLIFT: differences forward, multipliers backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A quantity of which DeepLIFT keeps one value for positive and one for negative differences.
+
+    It holds either the parts ``(Δ⁺, Δ⁻)`` of a difference from the reference or the multipliers
+    ``(m⁺, m⁻)`` for them. Where both values are equal they are the same object, so that nothing
+    is computed twice.
+
+    Parameters
+    ----------
+    positive, negative : torch.Tensor
+        Tensors of one shape.
+    """
+
+    positive: Tensor
+    negative: Tensor
+
+    @property
+    def equal(self) -> bool:
+        """Whether both values are known to be the same."""
+        return self.positive is self.negative
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Signed:
+        """Apply a function of one tensor to both values, once where they are the same."""
+        positive = function(self.positive)
+        return Signed(positive, positive if self.equal else function(self.negative))
+
+    def __add__(self, other: Signed) -> Signed:
+        """Add value by value."""
+        positive = self.positive + other.positive
+        if self.equal and other.equal:
+            return Signed(positive, positive)
+        return Signed(positive, self.negative + other.negative)
+
+    def __mul__(self, other: Signed) -> Signed:
+        """Multiply value by value."""
+        positive = self.positive * other.positive
+        if self.equal and other.equal:
+            return Signed(positive, positive)
+        return Signed(positive, self.negative * other.negative)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """The value of one node of the network for the inputs and for their references.
+
+    Parameters
+    ----------
+    actual : torch.Tensor
+        Activation for the inputs, shape (N, ...).
+    reference : torch.Tensor
+        Activation for the references, shape (N, ...), or (1, ...) if all share one.
+    parts : Signed or None
+        Positive and negative part of the difference, ``Δ = Δ⁺ + Δ⁻``, each of shape (N, ...);
+        ``None`` where no rule asks for them.
+    """
+
+    actual: Tensor
+    reference: Tensor
+    parts: Signed | None = None
+
+    @property
+    def difference(self) -> Tensor:
+        """Difference from the reference ``Δ``, shape (N, ...)."""
+        return self.actual - self.reference

@@ -1,0 +1,100 @@
+"""Weights that Keras 2 saved as HDF5, as arrays and as parameters of PyTorch layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class KerasWeightsError(ValueError):
+    """A file of Keras weights is not what a network needs."""
+
+
+def load_keras_weights(path: str | Path, layers: Mapping[str, nn.Module]) -> None:
+    """Copy the kernels and biases of a Keras file into layers of PyTorch.
+
+    Keras keeps the output channels last, PyTorch first: ``(*kernel, in, out)`` becomes
+    ``(out, in, *kernel)``. Nothing is copied if anything does not fit.
+
+    Parameters
+    ----------
+    path : str or Path
+        File written by ``model.save`` or ``model.save_weights`` of Keras 2.
+    layers : mapping of str to torch.nn.Module
+        By the name of the layer in the file, the Linear, Conv1d or Conv2d that takes its place.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    KerasWeightsError
+        If it is no HDF5 file, if a layer or one of its arrays is missing, or if a shape is not
+        that of the layer.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise KerasWeightsError(f"{path} is not an HDF5 file: {error}") from error
+    with file:
+        # A whole saved model holds its weights in a group of their own.
+        group = file.get("model_weights", file)
+        converted = {
+            name: (
+                _array(path, group, name, "kernel", _keras_shape(layer.weight)),
+                _array(path, group, name, "bias", tuple(layer.bias.shape)),
+            )
+            for name, layer in layers.items()
+        }
+    with torch.no_grad():
+        for name, (kernel, bias) in converted.items():
+            layers[name].weight.copy_(torch.from_numpy(kernel).movedim((-1, -2), (0, 1)))
+            layers[name].bias.copy_(torch.from_numpy(bias))
+
+
+def channels_first(linear: nn.Linear, channels: int) -> None:
+    """Reorder the inputs of a fully connected layer from a channels-last to a channels-first map.
+
+    Keras flattens a feature map in the order (*spatial, channels), PyTorch in the order
+    (channels, *spatial): the weights stay with their input, which has another place.
+
+    Parameters
+    ----------
+    linear : torch.nn.Linear
+        Layer behind the flattening, with the input order of Keras; changed in place.
+    channels : int
+        Channels of the feature map.
+    """
+    with torch.no_grad():
+        by_position = linear.weight.view(linear.out_features, -1, channels)
+        linear.weight.copy_(by_position.transpose(1, 2).flatten(1))
+
+
+def _keras_shape(weight: Tensor) -> tuple[int, ...]:
+    out_channels, in_channels, *kernel = weight.shape
+    return (*kernel, in_channels, out_channels)
+
+
+def _array(
+    path: Path, group: h5py.Group, layer: str, kind: str, shape: tuple[int, ...]
+) -> np.ndarray:
+    if layer not in group:
+        raise KerasWeightsError(
+            f"{path} has no layer '{layer}': its layers are {', '.join(sorted(group)) or 'none'}"
+        )
+    key = f"{layer}/{layer}/{kind}:0"
+    dataset = group.get(key)
+    if not isinstance(dataset, h5py.Dataset):
+        raise KerasWeightsError(f"{path}: layer '{layer}' has no {kind} (looked for {key})")
+    if dataset.shape != shape:
+        raise KerasWeightsError(
+            f"{path}: the {kind} of layer '{layer}' has shape {dataset.shape}, not {shape}"
+        )
+    return dataset[()]
