@@ -11,9 +11,17 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from xgradient.data.table import DigestError, find_problem, load_table
 from xgradient.data.tensors import ImageTensors
 
-__all__ = ["load_split", "load_tensors", "save_split", "save_tensors", "split_facts"]
+__all__ = [
+    "load_split",
+    "load_tensors",
+    "save_split",
+    "save_tensors",
+    "split_facts",
+    "verified_files",
+]
 
 
 def save_split(path: str | Path, data: ImageTensors, facts: dict[str, Any]) -> None:
@@ -76,3 +84,34 @@ def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
     with safe_open(str(path), framework="pt") as file:
         facts = json.loads(file.metadata()["facts"])
         return {name: file.get_tensor(name) for name in sorted(file.keys())}, facts
+
+
+def verified_files(table: str | Path, dataset: str, data: str | Path) -> dict[str, Path]:
+    """Return the fetched files of a data set by name, after a look at their digests.
+
+    Parameters
+    ----------
+    table : str or Path
+        The table of external files.
+    dataset : str
+        A data set of the table.
+    data : str or Path
+        Folder of the downloaded files.
+
+    Raises
+    ------
+    DigestError
+        If a file is missing or is not the one that the table describes.
+    """
+    files = {}
+    for file in load_table(table)[dataset].files:
+        path = Path(data) / dataset / file.name
+        problem = find_problem(path, file)
+        if problem is not None:
+            raise DigestError(
+                f"{path} is not the expected file: {problem}; expected {file.size} bytes with "
+                f"{file.digest}. Move it away, delete the fetched.json of {dataset} in the "
+                "results, and run snakemake again."
+            )
+        files[file.name] = path
+    return files

@@ -9,25 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from xgradient.names import NETWORKS
+
 __all__ = [
-    "ARCHITECTURE_NAMES",
-    "VARIANT_NAMES",
     "export_table",
     "number",
     "provenance",
     "read_measurements",
     "read_published",
 ]
-
-ARCHITECTURE_NAMES = {
-    "alexnet": "AlexNet",
-    "vgg16": "VGG16",
-    "fixup_resnet50": "ResNet-50 (Fixup)",
-}
-"""Names as the paper prints them, by the names that paths and tables use."""
-
-VARIANT_NAMES = {"regular": "regular", "stripped": "stripped", "x": "X-DNN"}
-"""Names for readers, by the names that paths and tables use."""
 
 
 def read_measurements(paths: Sequence[str]) -> pd.DataFrame:
@@ -52,7 +42,7 @@ def read_measurements(paths: Sequence[str]) -> pd.DataFrame:
 
 def read_published(path: str) -> pd.DataFrame:
     """Read numbers of the paper per net, with architecture and variant named as in our tables."""
-    names = {name: key for key, name in ARCHITECTURE_NAMES.items()}
+    names = {name: key for key, name in NETWORKS.items()}
     frame = pd.read_csv(path)
     return frame.assign(arch=frame["model"].map(names), variant=frame["variant"].str.lower())
 

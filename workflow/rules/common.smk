@@ -25,6 +25,8 @@ DATASET = config["dataset"]
 ARCHITECTURES = config["networks"]["architectures"]
 NET = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}"
 ENVIRONMENT = f"{workflow.basedir}/envs/xgradient.yaml"
+DATASET_TABLE = os.path.normpath(f"{BASE}/workflow/datasets.yaml")
+EXTERNAL = load_table(DATASET_TABLE)
 
 
 wildcard_constraints:
@@ -46,6 +48,20 @@ def published(name):
 def seed(*names):
     """The seed of a job, from the experiment's seed, the given names and the wildcards."""
     return lambda wildcards: job_seed(config["seed"], *names, *wildcards)
+
+
+def splits(dataset):
+    """The three files of a data set of images."""
+    return {
+        split: f"{RESULTS}/{dataset}/{split}.safetensors"
+        for split in ("train", "validation", "test")
+    }
+
+
+def digests(wildcards):
+    """Jobs depend on the digests of their own data set, not on the table as a whole: a new entry
+    for another data set must not retrain every net."""
+    return {file.name: file.digest for file in EXTERNAL[wildcards.dataset].files}
 
 
 def training_settings(wildcards):

@@ -1,13 +1,10 @@
 # Stage 1: external files, and the splits made from them.
 
-DATASET_TABLE = os.path.normpath(f"{BASE}/workflow/datasets.yaml")
-# Jobs depend on the digests of their own data set, not on the table as a whole: a new entry for
-# another data set must not retrain every net.
-DIGESTS = {file.name: file.digest for file in load_table(DATASET_TABLE)[DATASET].files}
-SPLITS = {
-    split: f"{RESULTS}/{DATASET}/{split}.safetensors"
-    for split in ("train", "validation", "test")
-}
+SPLITS = splits(DATASET)
+
+
+wildcard_constraints:
+    dataset="|".join(EXTERNAL),
 
 
 # The files themselves are no outputs: Snakemake deletes outputs before it runs a job again, and
@@ -16,13 +13,13 @@ rule fetch_dataset:
     input:
         table=ancient(DATASET_TABLE),
     output:
-        f"{RESULTS}/{DATASET}/fetched.json",
+        f"{RESULTS}/{{dataset}}/fetched.json",
     params:
-        dataset=DATASET,
+        dataset="{dataset}",
         data=config["data"],
-        digests=DIGESTS,
+        digests=digests,
     log:
-        f"{LOGS}/fetch_dataset.log",
+        f"{LOGS}/fetch_dataset/{{dataset}}.log",
     conda:
         ENVIRONMENT
     localrule: True
@@ -37,18 +34,18 @@ rule prepare_dataset:
         table=ancient(DATASET_TABLE),
         code=code("data/idx.py", "data/images.py", "data/table.py", "data/tensors.py"),
     output:
-        **SPLITS,
+        **splits("{dataset}"),
     params:
-        dataset=DATASET,
+        dataset="{dataset}",
         data=config["data"],
-        digests=DIGESTS,
+        digests=digests,
         validation_images=config["validation_images"],
         limit_images=config["limit_images"],
-        seed=job_seed(config["seed"], "split", DATASET),
+        seed=seed("split"),
     log:
-        f"{LOGS}/prepare_dataset.log",
+        f"{LOGS}/prepare_dataset/{{dataset}}.log",
     benchmark:
-        f"{BENCHMARKS}/prepare_dataset.tsv"
+        f"{BENCHMARKS}/prepare_dataset/{{dataset}}.tsv"
     conda:
         ENVIRONMENT
     script:

@@ -1,13 +1,13 @@
 # Figures, each as PDF for papers and PNG for screens.
 
-PLOTTING_CODE = code("plotting.py")
+PLOTTING_CODE = code("names.py", "plotting/style.py")
 
 
 rule figure_ig_convergence:
     input:
         table=f"{RESULTS}/tables/ig_convergence.csv",
         published=published("ig_convergence"),
-        code=PLOTTING_CODE,
+        code=PLOTTING_CODE + code("plotting/convergence.py"),
     output:
         **figure_outputs("ig_convergence", "Convergence of IG"),
     log:
@@ -25,7 +25,7 @@ rule figure_contrast:
             arch=ARCHITECTURES,
             variant=config["contrast"]["variants"],
         ),
-        code=PLOTTING_CODE,
+        code=PLOTTING_CODE + code("plotting/contrast.py"),
     output:
         **figure_outputs("contrast", "Accuracy against contrast"),
         table=report(
@@ -45,7 +45,7 @@ rule figure_contrast:
 rule figure_attribution_maps:
     input:
         maps=rules.attribute_maps.output[0],
-        code=PLOTTING_CODE,
+        code=PLOTTING_CODE + code("plotting/attribution_maps.py"),
     output:
         **figure_outputs("attribution_maps", "Attribution maps"),
     log:
@@ -63,7 +63,7 @@ rule figure_masking:
             arch=MASKING["architectures"],
             variant=MASKING["variants"],
         ),
-        code=PLOTTING_CODE,
+        code=PLOTTING_CODE + code("plotting/masking.py"),
     output:
         **figure_outputs("masking", "Masking curves"),
     log:
@@ -77,7 +77,7 @@ rule figure_masking:
 rule figure_masked_images:
     input:
         examples=rules.mask_examples.output[0],
-        code=PLOTTING_CODE,
+        code=PLOTTING_CODE + code("plotting/masking.py"),
     output:
         **figure_outputs("masked_images", "Masked images"),
     log:

@@ -1,7 +1,7 @@
 # Tables: one papermill notebook each, from the measurements to CSV, Markdown, LaTeX and HTML.
 
 
-TABLE_CODE = [os.path.normpath(f"{BASE}/workflow/common/tables.py")]
+TABLE_CODE = [os.path.normpath(f"{BASE}/workflow/common/tables.py")] + code("names.py")
 TABLE_VARIANTS = {
     "accuracy": ["regular", "stripped", "x"],
     "mean_relative_difference": config["mean_relative_difference"]["variants"],

@@ -16,17 +16,16 @@ with Job(snakemake) as job:
     os.environ["PYTHONPATH"] = os.pathsep.join(
         filter(None, [base, os.environ.get("PYTHONPATH", "")])
     )
+    # Every named file of the rule is a parameter: what the notebook reads and what it writes.
+    parameters = {
+        name: value if isinstance(value, str) else list(value)
+        for name, value in (*files.items(), *results.items())
+        if name not in ("notebook", "code", "html")
+    }
     papermill.execute_notebook(
         files.notebook,
         results.notebook,
-        parameters={
-            "measurements": list(files.measurements),
-            "facts": list(files.facts),
-            "published": files.published,
-            "csv": results.csv,
-            "markdown": results.markdown,
-            "latex": results.latex,
-        },
+        parameters=parameters,
         kernel_name="python3",
         progress_bar=False,
     )

@@ -1,0 +1,35 @@
+"""Names that readers know, by the names that paths, configurations and tables use."""
+
+from __future__ import annotations
+
+__all__ = ["METHODS", "NETWORKS", "QUADRATURES", "VARIANTS"]
+
+NETWORKS = {
+    "alexnet": "AlexNet",
+    "vgg16": "VGG16",
+    "fixup_resnet50": "ResNet-50 (Fixup)",
+}
+"""Architectures as the paper prints them."""
+
+VARIANTS = {"regular": "regular", "stripped": "stripped", "x": "X-DNN"}
+"""With biases; with the biases removed and not trained further; trained without biases."""
+
+QUADRATURES = {
+    "gausslegendre": "Gauss-Legendre",
+    "riemann_left": "left Riemann",
+    "riemann_right": "right Riemann",
+    "riemann_middle": "midpoint",
+    "riemann_trapezoid": "trapezoid",
+}
+"""Quadrature rules of Integrated Gradients."""
+
+METHODS = {
+    "ig": "IG",
+    "x_gradient": "XG",
+    "input_x_gradient": "Input×Gradient",
+    "guided_backprop": "Guided backprop",
+    "expected_gradients": "EG (1)",
+    "gradient": "Grad",
+    "random": "Random",
+}
+"""Attribution methods as the masking metrics print them, in the order of legends and tables."""

@@ -1,0 +1,16 @@
+"""The figures. Each function takes a tidy table, or maps by name, and returns a figure."""
+
+from xgradient.plotting.attribution_maps import plot_attribution_maps
+from xgradient.plotting.contrast import plot_contrast
+from xgradient.plotting.convergence import plot_convergence
+from xgradient.plotting.masking import plot_masked_images, plot_masking_curves
+from xgradient.plotting.style import save_figure
+
+__all__ = [
+    "plot_attribution_maps",
+    "plot_contrast",
+    "plot_convergence",
+    "plot_masked_images",
+    "plot_masking_curves",
+    "save_figure",
+]
