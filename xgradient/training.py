@@ -17,14 +17,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional
-from torch.utils.data import DataLoader
-from torchmetrics import MeanMetric
-from torchmetrics.classification import MulticlassAccuracy
 from tqdm.auto import tqdm
 
 from xgradient.data.tensors import ImageTensors, loader
+from xgradient.evaluation import evaluate
 
-__all__ = ["TrainingResult", "TrainingSettings", "evaluate", "train"]
+__all__ = ["TrainingResult", "TrainingSettings", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -159,53 +157,6 @@ def _make_schedule(
     return schedulers.ConstantLR(optimizer, factor=1.0)
 
 
-@torch.no_grad()
-def evaluate(
-    model: nn.Module,
-    data: DataLoader,
-    num_classes: int,
-    device: torch.device | str = "cpu",
-) -> dict[str, float]:
-    """Measure the cross-entropy and the top-1 and top-5 accuracy.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Maps (N, C, H, W) to logits (N, num_classes); evaluated in evaluation mode, which is
-        restored.
-    data : DataLoader
-        Batches of inputs and labels.
-    num_classes : int
-        Number of logits; with fewer than five classes top-5 is 100 by definition.
-    device : torch.device or str
-        Where the network is.
-
-    Returns
-    -------
-    dict
-        ``loss`` (nats), ``top1`` and ``top5`` (percent, of all images, not averaged over classes).
-    """
-    loss = MeanMetric().to(device)
-    top1 = MulticlassAccuracy(num_classes, average="micro").to(device)
-    top5 = MulticlassAccuracy(num_classes, top_k=min(5, num_classes), average="micro").to(device)
-    was_training = model.training
-    model.eval()
-    try:
-        for inputs, labels in data:
-            inputs, labels = inputs.to(device), labels.to(device)
-            logits = model(inputs).float()
-            loss.update(functional.cross_entropy(logits, labels), len(labels))
-            top1.update(logits, labels)
-            top5.update(logits, labels)
-    finally:
-        model.train(was_training)
-    return {
-        "loss": loss.compute().item(),
-        "top1": 100.0 * top1.compute().item(),
-        "top5": 100.0 * top5.compute().item(),
-    }
-
-
 def _flip_at_random(inputs: torch.Tensor) -> torch.Tensor:
     mirrored = torch.rand(len(inputs), device=inputs.device) < 0.5
     return torch.where(mirrored[:, None, None, None], inputs.flip(-1), inputs)
@@ -228,7 +179,6 @@ def train(
     model: nn.Module,
     training_data: ImageTensors,
     validation_data: ImageTensors,
-    num_classes: int,
     settings: TrainingSettings,
     seed: int,
     fabric: Fabric | None = None,
@@ -244,11 +194,9 @@ def train(
     Parameters
     ----------
     model : torch.nn.Module
-        Maps (N, C, H, W) to logits (N, num_classes).
+        Maps (N, C, H, W) to logits (N, K).
     training_data, validation_data : ImageTensors
         What to learn from and what to choose the epoch on.
-    num_classes : int
-        Number of logits.
     settings : TrainingSettings
         Optimiser, schedule, number of epochs and so on.
     seed : int
@@ -289,7 +237,6 @@ def train(
             model,
             training_data,
             validation_data,
-            num_classes,
             settings,
             seed,
             fabric,
@@ -302,7 +249,6 @@ def _train(
     model: nn.Module,
     training_data: ImageTensors,
     validation_data: ImageTensors,
-    num_classes: int,
     settings: TrainingSettings,
     seed: int,
     fabric: Fabric,
@@ -317,11 +263,16 @@ def _train(
     batches = fabric.setup_dataloaders(
         loader(training_data, settings.batch_size, shuffle=True, drop_last=True, generator=order)
     )
-    validation = fabric.setup_dataloaders(loader(validation_data, 500))
+    validation = fabric.setup_dataloaders(loader(validation_data, 100))
     schedule = _make_schedule(optimizer, settings, len(batches)) if settings.epochs else None
 
     def validate() -> dict[str, float]:
-        measured = evaluate(model, validation, num_classes, fabric.device)
+        measured = evaluate(
+            model,
+            validation,
+            fabric.device,
+            lambda sums: fabric.all_reduce(sums, reduce_op="sum"),
+        )
         return {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
 
     identity = {"settings": asdict(settings), "seed": seed, "images": len(training_data)}
@@ -341,7 +292,7 @@ def _train(
         if hasattr(batches.sampler, "set_epoch"):  # several processes draw one common order
             batches.sampler.set_epoch(epoch)
         model.train()
-        total = MeanMetric().to(fabric.device)
+        total = torch.zeros((), dtype=torch.float64, device=fabric.device)
         bar = tqdm(
             batches,
             desc=f"{progress} epoch {epoch}/{settings.epochs}",
@@ -359,8 +310,8 @@ def _train(
                 fabric.clip_gradients(model, optimizer, max_norm=settings.clip_norm)
             optimizer.step()
             schedule.step()
-            total.update(loss.detach())
-        train_loss = total.compute().item()
+            total += loss.detach()
+        train_loss = fabric.all_reduce(total / len(batches), reduce_op="mean").item()
         rate = schedule.get_last_lr()[0]
         if not math.isfinite(train_loss):
             raise RuntimeError(
