@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 if workflow.basedir not in sys.path:
     sys.path.insert(0, workflow.basedir)
 
+from workflow.common.claims import load_claims
 from workflow.common.config import ConfigError, check_config
 from workflow.common.seeds import job_seed
 from xgradient.data.table import load_table
@@ -27,6 +28,8 @@ NET = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}"
 ENVIRONMENT = f"{workflow.basedir}/envs/xgradient.yaml"
 DATASET_TABLE = os.path.normpath(f"{BASE}/workflow/datasets.yaml")
 EXTERNAL = load_table(DATASET_TABLE)
+CLAIM_LIST = os.path.normpath(f"{BASE}/workflow/claims.yaml")
+CLAIMS = load_claims(CLAIM_LIST)
 
 
 wildcard_constraints:

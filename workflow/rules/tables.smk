@@ -73,7 +73,28 @@ rule table_masking:
         "../scripts/run_notebook.py"
 
 
+# What the papers claim, against the tables above: the last of all tables.
+rule table_claims:
+    input:
+        tables=sorted({f"{RESULTS}/tables/{claim['table']}.csv" for claim in CLAIMS}),
+        published=sorted(
+            {published(claim["published"]["table"]) for claim in CLAIMS if "published" in claim}
+        ),
+        claims=CLAIM_LIST,
+        notebook=os.path.normpath(f"{BASE}/notebooks/claims.ipynb"),
+        code=TABLE_CODE + [os.path.normpath(f"{BASE}/workflow/common/claims.py")],
+    output:
+        **table_outputs("claims", "Claims"),
+    log:
+        f"{LOGS}/table_claims.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
 TABLES = [
+    rules.table_claims.output,
     rules.table_accuracy.output,
     rules.table_mean_relative_difference.output,
     rules.table_ig_convergence.output,
