@@ -118,10 +118,10 @@ class TrainingResult:
     history : list of dict
         One row per epoch: ``epoch`` (0 is the network before training), ``train_loss`` (nats; NaN
         for epoch 0), ``validation_loss`` (nats), ``validation_top1`` (percent), ``learning_rate``
-        (at the end of the epoch).
+        (at the end of the epoch). NaN where there is nothing to validate on.
     best_epoch : int
         The epoch whose parameters the network now has: the best ``validation_top1``, the first of
-        equals.
+        equals; without validation the last.
     """
 
     history: list[dict[str, float]]
@@ -178,7 +178,7 @@ def _restore_random_state(state: Mapping[str, torch.Tensor], device: torch.devic
 def train(
     model: nn.Module,
     training_data: ImageTensors,
-    validation_data: ImageTensors,
+    validation_data: ImageTensors | None,
     settings: TrainingSettings,
     seed: int,
     fabric: Fabric | None = None,
@@ -195,8 +195,11 @@ def train(
     ----------
     model : torch.nn.Module
         Maps (N, C, H, W) to logits (N, K).
-    training_data, validation_data : ImageTensors
-        What to learn from and what to choose the epoch on.
+    training_data : ImageTensors
+        What to learn from.
+    validation_data : ImageTensors or None
+        What to choose the epoch on; ``None`` keeps the last epoch, for trainings of a fixed length
+        on all there is.
     settings : TrainingSettings
         Optimiser, schedule, number of epochs and so on.
     seed : int
@@ -248,7 +251,7 @@ def train(
 def _train(
     model: nn.Module,
     training_data: ImageTensors,
-    validation_data: ImageTensors,
+    validation_data: ImageTensors | None,
     settings: TrainingSettings,
     seed: int,
     fabric: Fabric,
@@ -263,10 +266,14 @@ def _train(
     batches = fabric.setup_dataloaders(
         loader(training_data, settings.batch_size, shuffle=True, drop_last=True, generator=order)
     )
-    validation = fabric.setup_dataloaders(loader(validation_data, 100))
+    validation = None
+    if validation_data is not None:
+        validation = fabric.setup_dataloaders(loader(validation_data, 100))
     schedule = _make_schedule(optimizer, settings, len(batches)) if settings.epochs else None
 
     def validate() -> dict[str, float]:
+        if validation is None:
+            return {"validation_loss": math.nan, "validation_top1": math.nan}
         measured = evaluate(
             model,
             validation,
@@ -320,17 +327,19 @@ def _train(
             )
         row = {"epoch": epoch, "train_loss": train_loss, **validate(), "learning_rate": rate}
         logger.info(
-            "%s epoch %d/%d: train loss %.4f, validation loss %.4f, validation top-1 %.2f %%",
+            "%s epoch %d/%d: train loss %.4f%s",
             progress or "training",
             epoch,
             settings.epochs,
             train_loss,
-            row["validation_loss"],
-            row["validation_top1"],
+            ""
+            if validation is None
+            else f", validation loss {row['validation_loss']:.4f}, "
+            f"validation top-1 {row['validation_top1']:.2f} %",
         )
         best_so_far = max(past["validation_top1"] for past in state["history"])
         state["history"].append(row)
-        if row["validation_top1"] > best_so_far:
+        if validation is None or row["validation_top1"] > best_so_far:
             state["best_epoch"], state["best"] = epoch, _snapshot(inner)
         if checkpoint is not None:
             _write_checkpoint(state, checkpoint, fabric, inner, optimizer, schedule, order)

@@ -86,6 +86,16 @@ def masking_settings(*names):
     return {name: config["masking"][name] for name in names}
 
 
+def digit_settings(*names):
+    """As masking_settings, for the digit conversion."""
+    return {name: config["digit_conversion"][name] for name in names}
+
+
+def digit_weights(wildcards):
+    """The weights that the authors of DeepLIFT released; none for a net that is trained here."""
+    return f"{RESULTS}/deeplift_mnist/fetched.json" if wildcards.weights == "published" else []
+
+
 def measurements(experiment, variants, architectures=ARCHITECTURES):
     """The CSV files of one experiment, and beside them what made them, over all nets."""
     stem = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}/{experiment}"
@@ -146,3 +156,12 @@ MODEL_CODE = code(
     "data/tensors.py",
 )
 ATTRIBUTION_CODE = code("attribution.py", "homogeneous.py")
+DEEPLIFT_CODE = code(
+    "deeplift/attribute.py",
+    "deeplift/dispatch.py",
+    "deeplift/graph.py",
+    "deeplift/operations.py",
+    "deeplift/propagate.py",
+    "deeplift/rules.py",
+    "deeplift/signals.py",
+)

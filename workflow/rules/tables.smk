@@ -73,6 +73,31 @@ rule table_masking:
         "../scripts/run_notebook.py"
 
 
+rule table_digit_conversion:
+    input:
+        measurements=expand(f"{DIGIT_NET}/conversion.csv", weights=DIGITS["weights"]),
+        facts=expand(f"{DIGIT_NET}/conversion.json", weights=DIGITS["weights"]),
+        accuracy=expand(f"{DIGIT_NET}/accuracy.csv", weights=DIGITS["weights"]),
+        notebook=os.path.normpath(f"{BASE}/notebooks/digit_conversion.ipynb"),
+        published=published("deeplift_mnist_boxplot_digitised"),
+        published_top10=published("deeplift_mnist_top10_8to3"),
+        code=TABLE_CODE + DIGIT_TABLE_CODE,
+    output:
+        **table_outputs("digit_conversion", "Digit conversion"),
+        top10=report(
+            f"{RESULTS}/tables/digit_conversion_top10.csv",
+            caption="../report/digit_conversion_top10.rst",
+            category="Tables",
+            labels={"table": "Digit conversion, ten highest scores", "as": "CSV"},
+        ),
+    log:
+        f"{LOGS}/table_digit_conversion.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
 # What the papers claim, against the tables above: the last of all tables.
 rule table_claims:
     input:
@@ -99,4 +124,5 @@ TABLES = [
     rules.table_mean_relative_difference.output,
     rules.table_ig_convergence.output,
     rules.table_masking.output,
+    rules.table_digit_conversion.output,
 ]
