@@ -83,6 +83,11 @@ def masking_settings(*names):
     return {name: config["masking"][name] for name in names}
 
 
+def genomics_settings(*names):
+    """The part of the settings that a stage uses, as for the masking metrics."""
+    return {name: config["genomics"][name] for name in names}
+
+
 def measurements(experiment, variants, architectures=ARCHITECTURES):
     """The CSV files of one experiment, and beside them what made them, over all nets."""
     stem = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}/{experiment}"
@@ -143,3 +148,13 @@ MODEL_CODE = code(
     "data/tensors.py",
 )
 ATTRIBUTION_CODE = code("attribution.py", "homogeneous.py")
+DEEPLIFT_CODE = code(
+    "deeplift/__init__.py",
+    "deeplift/attribute.py",
+    "deeplift/dispatch.py",
+    "deeplift/graph.py",
+    "deeplift/operations.py",
+    "deeplift/propagate.py",
+    "deeplift/rules.py",
+    "deeplift/signals.py",
+)

@@ -88,10 +88,30 @@ rule figure_masked_images:
         "../scripts/figure_masked_images.py"
 
 
+rule figure_genomics:
+    input:
+        hits=expand(
+            f"{RESULTS}/genomics/{{weights}}/hits.csv",
+            weights=GENOMICS["weights"],
+        ),
+        code=PLOTTING_CODE + code("plotting/genomics.py"),
+    output:
+        **figure_outputs("genomics", "Importance of motif hits"),
+    params:
+        strong=GENOMICS["strong"],
+    log:
+        f"{LOGS}/figure_genomics.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/figure_genomics.py"
+
+
 FIGURES = [
     rules.figure_ig_convergence.output,
     rules.figure_contrast.output,
     rules.figure_attribution_maps.output,
     rules.figure_masking.output,
     rules.figure_masked_images.output,
+    rules.figure_genomics.output,
 ]

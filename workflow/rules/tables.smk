@@ -73,9 +73,32 @@ rule table_masking:
         "../scripts/run_notebook.py"
 
 
+rule table_genomics:
+    input:
+        measurements=expand(
+            f"{RESULTS}/genomics/{{weights}}/false_negatives.csv", weights=GENOMICS["weights"]
+        ),
+        auroc=expand(f"{RESULTS}/genomics/{{weights}}/auroc.csv", weights=GENOMICS["weights"]),
+        facts=expand(f"{RESULTS}/genomics/{{weights}}/genomics.json", weights=GENOMICS["weights"]),
+        notebook=os.path.normpath(f"{BASE}/notebooks/genomics.ipynb"),
+        published=published("deeplift_genomics_false_negatives_gata"),
+        published_auroc=published("deeplift_genomics_auroc"),
+        code=TABLE_CODE,
+    output:
+        **table_outputs("genomics", "Simulated genomics"),
+        auroc_table=f"{RESULTS}/tables/genomics_auroc.csv",
+    log:
+        f"{LOGS}/table_genomics.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
 TABLES = [
     rules.table_accuracy.output,
     rules.table_mean_relative_difference.output,
     rules.table_ig_convergence.output,
     rules.table_masking.output,
+    rules.table_genomics.output,
 ]
