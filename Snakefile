@@ -18,12 +18,13 @@ include: "workflow/rules/convergence.smk"
 include: "workflow/rules/contrast.smk"
 include: "workflow/rules/masking.smk"
 include: "workflow/rules/digits.smk"
+include: "workflow/rules/genomics.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
-localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps, masking, digit_conversion
+localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps, masking, digit_conversion, genomics
 
 
 rule all:
@@ -83,3 +84,9 @@ rule digit_conversion:
         rules.table_digit_conversion.output,
         rules.figure_digit_conversion.output,
         rules.figure_digit_conversion_example.output,
+
+
+rule genomics:
+    input:
+        rules.table_genomics.output,
+        rules.figure_genomics.output,

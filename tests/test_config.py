@@ -100,6 +100,28 @@ def test_every_overlay_is_valid(config, root):
             {"masking": {"n_images": 101, "shards": 4}},
             "masking.shards is 4, but 101 images make only 3 batches of 50",
         ),
+        (
+            {"genomics": {"weights": ["released"]}},
+            "genomics.weights.0 is 'released', but must be one of trained, published",
+        ),
+        (
+            {"genomics": {"background": [0.3, 0.2, 0.2]}},
+            "genomics.background is [0.3, 0.2, 0.2], but must be four numbers greater than 0",
+        ),
+        (
+            {"genomics": {"background": [0.3, 0.2, 0.2, 0.2]}},
+            "genomics.background sums to 0.9, but the frequencies of A, C, G and T must sum to 1",
+        ),
+        (
+            {"genomics": {"length": 100}},
+            "genomics.length is 100, but must be an integer, at least 153",
+        ),
+        (
+            {"genomics": {"n_per_class": 401}},
+            "genomics.n_per_class is 401, which makes 1604 sequences; without "
+            "validation_sequences and test_sequences 4 are left to train on, fewer than one "
+            "batch of 50",
+        ),
     ],
 )
 def test_mistakes_are_one_line(config, overlay, message):

@@ -219,6 +219,7 @@ def test_never_uses_anything_else(server, tmp_path, compression, answer, said):
     with pytest.raises(FetchError) as caught:
         fetch_dataset(make_dataset(server.source(compression)), tmp_path, **FAST)
     assert said in str(caught.value) and leftovers(tmp_path) == []
+    assert ("as they are after decompression" in str(caught.value)) == (compression is not None)
     assert len(server.requests) == 1  # asking again would bring the same
 
 
@@ -576,8 +577,8 @@ def test_one_error_says_everything(server, tmp_path, monkeypatch):
         "  - mirror: XGRADIENT_MIRROR is not set",
         f"  - url {url}/b: the bytes are not the expected ones (sha256 {wrong})",
         *rest,
-        "Put these files there by hand, as they are after decompression, or into a folder that "
-        "the environment variable XGRADIENT_MIRROR names, and run again:",
+        "Put these files there by hand, or into a folder that the environment variable "
+        "XGRADIENT_MIRROR names, and run again:",
         f"  {tmp_path}/out/a: 1 bytes, sha256:{digest['a']}",
         f"  {tmp_path}/out/b: 1 bytes, sha256:{digest['b']}",
         "The data set is described at https://example.org/about",

@@ -20,6 +20,7 @@ from sklearn.metrics import roc_auc_score
 from xgradient.genomics import (
     BACKGROUND,
     GENOMICS_METHODS,
+    MULTIREFERENCE,
     MotifHits,
     background_reference,
     dinucleotide_shuffle,
@@ -29,11 +30,16 @@ from xgradient.genomics import (
     load_genomics_convnet,
     log_odds,
     one_hot,
+    position_importance,
+    predict,
+    read_names,
     read_pwm,
     read_simdata,
     shuffled_references,
     simulate_sequences,
     strongest_hits,
+    task_auroc,
+    train_genomics_convnet,
     with_pseudocount,
 )
 from xgradient.keras_weights import KerasWeightsError
@@ -248,6 +254,22 @@ def test_simulated_sequences_are_read_from_a_table(tmp_path, compress):
         read_simdata(path)
 
 
+def test_names_are_read_plain_or_compressed(tmp_path):
+    path = tmp_path / "test.txt.gz"
+    for content in (b"both_1\nempty_1\n", gzip.compress(b"both_1\nempty_1\n")):
+        path.write_bytes(content)
+        assert read_names(path) == ["both_1", "empty_1"]
+
+
+def test_a_subset_keeps_what_belongs_together():
+    data = simulate_sequences({"gata": GATA, "tal": TAL}, 2, generator=generator())
+    part = data.subset([7, 2])
+    assert part.names == ["gata_tal_1", "gata_only_0"]
+    assert torch.equal(part.sequences, data.sequences[[7, 2]])
+    assert part.labels.tolist() == [[1, 1, 1], [0, 1, 0]]
+    assert part.embeddings == [data.embeddings[7], data.embeddings[2]]
+
+
 # --- motif hits ----------------------------------------------------------------------------------
 
 
@@ -397,6 +419,109 @@ def test_completeness_and_references_of_the_methods():
     assert not torch.allclose(
         results["rescale_conv_revealcancel_fc"], results["revealcancel_all_layers"]
     )
+
+
+def test_importance_is_the_sum_over_the_bases_in_any_batches():
+    model = genomics_convnet().eval()
+    sequences = torch.randint(4, (5, 40), generator=generator())
+    for method, attribute in GENOMICS_METHODS.items():
+        expected = attribute(model, one_hot(sequences), background_reference(), torch.full((5,), 1))
+        found = position_importance(model, sequences, method, target=1, batch_size=2)
+        torch.testing.assert_close(found, expected.sum(1))
+    references = shuffled_references(sequences, 10, generator(3))
+    target = torch.full((5,), 2)
+    expected = GENOMICS_METHODS["rescale_conv_revealcancel_fc"](
+        model, one_hot(sequences), references, target
+    )
+    found = position_importance(
+        model, sequences, MULTIREFERENCE, 2, generator=generator(3), batch_size=2
+    )
+    torch.testing.assert_close(found, expected.sum(1))
+    with pytest.raises(ValueError, match="unknown method 'rescale'"):
+        position_importance(model, sequences, "rescale", 0)
+
+
+def test_another_background_is_another_reference():
+    model = genomics_convnet().eval()
+    sequences = torch.randint(4, (2, 40), generator=generator())
+    usual = position_importance(model, sequences, "rescale_all_layers", 0)
+    other = position_importance(model, sequences, "rescale_all_layers", 0, (0.4, 0.1, 0.1, 0.4))
+    assert not torch.allclose(usual, other)
+
+
+# --- training ------------------------------------------------------------------------------------
+
+
+def learnable(n_sequences: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sequences whose labels are told by three of their bases' frequencies."""
+    draws = generator(seed)
+    labels = torch.randint(2, (n_sequences, 3), generator=draws)
+    frequencies = torch.cat([torch.ones(n_sequences, 1), 0.2 + 2 * labels], dim=1)
+    return torch.multinomial(frequencies, 60, True, generator=draws), labels
+
+
+def trained(epochs: int = 4, seed: int = 0):
+    torch.manual_seed(seed)
+    model = genomics_convnet()
+    result = train_genomics_convnet(
+        model, *learnable(200, 0), *learnable(60, 1), epochs, 20, 3e-3, seed=seed
+    )
+    return model, result
+
+
+def test_training_learns_and_keeps_its_best_epoch():
+    model, result = trained()
+    assert not model.training
+    losses = [row["validation_loss"] for row in result.history]
+    assert [row["epoch"] for row in result.history] == [0, 1, 2, 3, 4]
+    assert losses[-1] < 0.8 * losses[0]
+    assert result.best_epoch == min(range(5), key=losses.__getitem__)
+    sequences, labels = learnable(60, 1)
+    logits = predict(model, sequences)
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels.float())
+    assert loss.item() == pytest.approx(losses[result.best_epoch], rel=1e-6)
+    expected = [roc_auc_score(labels[:, task], logits[:, task]) for task in range(3)]
+    assert task_auroc(model, sequences, labels).tolist() == pytest.approx(expected)
+    row = result.history[result.best_epoch]
+    assert row["validation_auroc"] == pytest.approx(np.mean(expected))
+
+
+def test_the_best_epoch_is_not_always_the_last():
+    torch.manual_seed(0)
+    model = genomics_convnet()
+    sequences, labels = learnable(60, 0)
+    # Learns the opposite of what the validation asks for, so that epoch 0 stays the best.
+    result = train_genomics_convnet(model, sequences, 1 - labels, sequences, labels, 3, 20, 3e-3)
+    assert result.best_epoch == 0
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(
+        predict(model, sequences), labels.float()
+    )
+    assert loss.item() == pytest.approx(result.history[0]["validation_loss"], rel=1e-6)
+
+
+def test_training_depends_on_its_seeds_alone():
+    first, history = trained(2)
+    torch.rand(7)
+    state = torch.get_rng_state()
+    again, same = trained(2)
+    assert history.history[1:] == same.history[1:]
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True)
+    )
+    torch.set_rng_state(state)
+    sequences = learnable(40, 0)
+    train_genomics_convnet(first, *sequences, *sequences, 1, 20)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_trainings_that_make_no_sense_are_an_error():
+    model, data = genomics_convnet(), learnable(40, 0)
+    with pytest.raises(ValueError, match="40 training sequences are fewer than one batch of 50"):
+        train_genomics_convnet(model, *data, *data, 1, 50)
+    with pytest.raises(ValueError, match="both classes"):
+        train_genomics_convnet(model, *data, data[0], torch.ones_like(data[1]), 1, 20)
+    with pytest.raises(RuntimeError, match=r"diverged in epoch .* lower learning_rate"):
+        train_genomics_convnet(model, *data, *data, 3, 20, 1e30)
 
 
 # --- published results ---------------------------------------------------------------------------

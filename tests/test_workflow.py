@@ -60,6 +60,20 @@ def test_from_scratch_trains_x_nets_without_their_regular_twins(root, tmp_path):
     assert "vgg16-regular" not in finished.stdout
 
 
+def test_released_networks_are_fetched_only_when_asked_for(root, tmp_path):
+    arguments = ("--dry-run", "--quiet", "reason")
+    default = snakemake(root, *arguments, "--", "genomics", cwd=tmp_path)
+    assert default.returncode == 0, default.stderr
+    assert "train_genomics" in default.stdout
+    assert "fetch_dataset" not in default.stdout and "convert_genomics" not in default.stdout
+    overlay = str(root / "config" / "published.yaml")
+    published = snakemake(root, *arguments, "--configfile", overlay, "--", "genomics", cwd=tmp_path)
+    assert published.returncode == 0, published.stderr
+    planned = dict(line.split() for line in published.stdout.splitlines() if len(line.split()) == 2)
+    assert planned["fetch_dataset"] == planned["convert_genomics"] == "1"
+    assert planned["measure_genomics"] == "2"
+
+
 def test_a_gpu_is_asked_for_only_when_one_is_used(root, tmp_path):
     for device, gpus in (("cpu", "gpu=0"), ("cuda", "gpu=1")):
         overlay = tmp_path / f"{device}.yaml"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DIGIT_METHODS", "METHODS", "NETWORKS", "QUADRATURES", "VARIANTS"]
+__all__ = ["DIGIT_METHODS", "GENOMICS_METHODS", "METHODS", "NETWORKS", "QUADRATURES", "VARIANTS"]
 
 NETWORKS = {
     "alexnet": "AlexNet",
@@ -46,3 +46,14 @@ DIGIT_METHODS = {
     "x_gradient": "XG on the X-DNN",
 }
 """Attributions of the digit conversion, in the order of its table and figure."""
+GENOMICS_METHODS = {
+    "guided_backprop": "Guided backprop × input",
+    "grad_times_inp": "Gradient × input",
+    "integrated_gradients10": "IG (10)",
+    "rescale_all_layers": "DeepLIFT: Rescale",
+    "revealcancel_all_layers": "DeepLIFT: RevealCancel",
+    "rescale_conv_revealcancel_fc": "DeepLIFT: genomics default",
+    "rescale_conv_revealcancel_fc_multiref_10": "DeepLIFT: genomics default, 10 references",
+}
+"""Attribution methods of the genomics experiment, by the names of the authors' notebook. The
+genomics default is Rescale on convolutional and RevealCancel on fully connected layers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ def _check_relations(config: Mapping[str, Any]) -> None:
         )
     _check_masking(config["masking"], config["networks"]["architectures"])
     _check_digit_conversion(config["digit_conversion"])
+    _check_genomics(config["genomics"])
 
 
 def _check_masking(masking: Mapping[str, Any], trained: list[str]) -> None:
@@ -140,3 +142,21 @@ def _check_digit_conversion(settings: Mapping[str, Any]) -> None:
                 f"digit_conversion.{wanted} has only "
                 f"{', '.join(str(value) for value in settings[wanted])}"
             )
+
+
+def _check_genomics(genomics: Mapping[str, Any]) -> None:
+    total = math.fsum(genomics["background"])
+    if abs(total - 1.0) > 1e-6:
+        raise ConfigError(
+            f"config: genomics.background sums to {total:g}, but the frequencies of A, C, G and T "
+            "must sum to 1"
+        )
+    n_sequences = 4 * genomics["n_per_class"]
+    held_out = genomics["validation_sequences"] + genomics["test_sequences"]
+    batch_size = genomics["training"]["batch_size"]
+    if n_sequences - held_out < batch_size:
+        raise ConfigError(
+            f"config: genomics.n_per_class is {genomics['n_per_class']}, which makes {n_sequences} "
+            f"sequences; without validation_sequences and test_sequences {n_sequences - held_out} "
+            f"are left to train on, fewer than one batch of {batch_size}"
+        )

@@ -96,6 +96,11 @@ def digit_weights(wildcards):
     return f"{RESULTS}/deeplift_mnist/fetched.json" if wildcards.weights == "published" else []
 
 
+def genomics_settings(*names):
+    """The part of the settings that a stage uses, as for the masking metrics."""
+    return {name: config["genomics"][name] for name in names}
+
+
 def measurements(experiment, variants, architectures=ARCHITECTURES):
     """The CSV files of one experiment, and beside them what made them, over all nets."""
     stem = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}/{experiment}"
@@ -157,6 +162,7 @@ MODEL_CODE = code(
 )
 ATTRIBUTION_CODE = code("attribution.py", "homogeneous.py")
 DEEPLIFT_CODE = code(
+    "deeplift/__init__.py",
     "deeplift/attribute.py",
     "deeplift/dispatch.py",
     "deeplift/graph.py",

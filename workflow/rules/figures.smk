@@ -117,6 +117,25 @@ rule figure_digit_conversion_example:
         "../scripts/figure_digit_conversion_example.py"
 
 
+rule figure_genomics:
+    input:
+        hits=expand(
+            f"{RESULTS}/genomics/{{weights}}/hits.csv",
+            weights=GENOMICS["weights"],
+        ),
+        code=PLOTTING_CODE + code("plotting/genomics.py"),
+    output:
+        **figure_outputs("genomics", "Importance of motif hits"),
+    params:
+        strong=GENOMICS["strong"],
+    log:
+        f"{LOGS}/figure_genomics.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/figure_genomics.py"
+
+
 FIGURES = [
     rules.figure_ig_convergence.output,
     rules.figure_contrast.output,
@@ -125,4 +144,5 @@ FIGURES = [
     rules.figure_masked_images.output,
     rules.figure_digit_conversion.output,
     rules.figure_digit_conversion_example.output,
+    rules.figure_genomics.output,
 ]

@@ -98,6 +98,28 @@ rule table_digit_conversion:
         "../scripts/run_notebook.py"
 
 
+rule table_genomics:
+    input:
+        measurements=expand(
+            f"{RESULTS}/genomics/{{weights}}/false_negatives.csv", weights=GENOMICS["weights"]
+        ),
+        auroc=expand(f"{RESULTS}/genomics/{{weights}}/auroc.csv", weights=GENOMICS["weights"]),
+        facts=expand(f"{RESULTS}/genomics/{{weights}}/genomics.json", weights=GENOMICS["weights"]),
+        notebook=os.path.normpath(f"{BASE}/notebooks/genomics.ipynb"),
+        published=published("deeplift_genomics_false_negatives_gata"),
+        published_auroc=published("deeplift_genomics_auroc"),
+        code=TABLE_CODE,
+    output:
+        **table_outputs("genomics", "Simulated genomics"),
+        auroc_table=f"{RESULTS}/tables/genomics_auroc.csv",
+    log:
+        f"{LOGS}/table_genomics.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
 # What the papers claim, against the tables above: the last of all tables.
 rule table_claims:
     input:
@@ -125,4 +147,5 @@ TABLES = [
     rules.table_ig_convergence.output,
     rules.table_masking.output,
     rules.table_digit_conversion.output,
+    rules.table_genomics.output,
 ]

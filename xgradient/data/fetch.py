@@ -130,9 +130,11 @@ def _failure(
         lines.append(f"Tried for {', '.join(file.name for file in files)}, in this order:")
         name = files[0].name if len(files) == 1 else "{name}"
         lines += [f"  - {note.replace('{name}', name)}" for note in said]
+    # A data set may also consist of compressed files, which then stay as they are.
+    unpacked = any(source.compression for source in dataset.sources)
     lines.append(
-        "Put these files there by hand, as they are after decompression, or into a folder that "
-        f"the environment variable {MIRROR_VARIABLE} names, and run again:"
+        f"Put these files there by hand{', as they are after decompression' * unpacked}, or into a "
+        f"folder that the environment variable {MIRROR_VARIABLE} names, and run again:"
     )
     for files in groups.values():
         lines += [f"  {folder / file.name}: {file.size} bytes, {file.digest}" for file in files]

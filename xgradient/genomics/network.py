@@ -16,6 +16,9 @@ from xgradient.genomics.sequences import BASES, dinucleotide_shuffle, one_hot
 from xgradient.genomics.simulation import BACKGROUND
 from xgradient.keras_weights import load_keras_weights
 
+# What the three logits tell, in this order.
+TASKS = ("both", "GATA", "TAL")
+
 # Takes model, inputs, references and target.
 Attribution = Callable[[nn.Module, Tensor, "Tensor | Sequence[Tensor]", Tensor], Tensor]
 
@@ -23,13 +26,17 @@ Attribution = Callable[[nn.Module, Tensor, "Tensor | Sequence[Tensor]", Tensor],
 def genomics_convnet() -> nn.Sequential:
     """Build the network of DeepLIFT's genomics experiment (Shrikumar et al. 2017, Sec. 4.2).
 
+    The weights are drawn as Keras does, with which the released network was trained: uniformly by
+    Glorot and Bengio (2010), and biases are zero. From PyTorch's own smaller values a training
+    first spends half of its epochs on a plateau.
+
     Returns
     -------
     torch.nn.Sequential
         Maps one-hot sequences (N, 4, length) to logits (N, 3) of the tasks "both motifs", "GATA"
         and "TAL".
     """
-    return nn.Sequential(
+    model = nn.Sequential(
         OrderedDict(
             conv1=nn.Conv1d(len(BASES), 50, kernel_size=11),
             relu1=nn.ReLU(),
@@ -43,6 +50,10 @@ def genomics_convnet() -> nn.Sequential:
             fc2=nn.Linear(50, 3),
         )
     )
+    for layer in (model.conv1, model.conv2, model.fc1, model.fc2):
+        nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    return model
 
 
 def load_genomics_convnet(path: str | Path) -> nn.Sequential:
@@ -154,3 +165,64 @@ GENOMICS_METHODS: Mapping[str, Attribution] = {
     "revealcancel_all_layers": partial(_deeplift, "revealcancel"),
     "rescale_conv_revealcancel_fc": partial(_deeplift, "genomics_default"),
 }
+
+# The genomics default over 10 shuffled references per sequence instead of the background.
+MULTIREFERENCE = "rescale_conv_revealcancel_fc_multiref_10"
+
+
+def position_importance(
+    model: nn.Module,
+    sequences: Tensor,
+    method: str,
+    target: int,
+    background: Sequence[float] = BACKGROUND,
+    generator: torch.Generator | None = None,
+    batch_size: int = 100,
+) -> Tensor:
+    """Attribute a logit to the positions of sequences: contributions summed over the bases.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Maps one-hot sequences (N, 4, length) to logits; it determines the device.
+    sequences : torch.Tensor
+        Base indices, shape (N, length), int64.
+    method : str
+        A key of `GENOMICS_METHODS`, or `MULTIREFERENCE`.
+    target : int
+        Index of the logit.
+    background : sequence of float, optional
+        Frequencies of A, C, G and T, which the reference holds at every position.
+    generator : torch.Generator, optional
+        Shuffles the references of `MULTIREFERENCE`, on the CPU.
+    batch_size : int, optional
+        Sequences that are attributed together: memory and speed.
+
+    Returns
+    -------
+    torch.Tensor
+        Importance, shape (N, length), on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown.
+    """
+    known = (*GENOMICS_METHODS, MULTIREFERENCE)
+    if method not in known:
+        raise ValueError(f"unknown method {method!r}: the choices are {', '.join(known)}")
+    device = next(model.parameters()).device
+    shuffled = method == MULTIREFERENCE
+    attribute = GENOMICS_METHODS["rescale_conv_revealcancel_fc" if shuffled else method]
+    if shuffled:
+        # At once, so that the draws do not depend on the size of the batches.
+        drawn = torch.stack(shuffled_references(sequences, 10, generator)).split(batch_size, dim=1)
+    else:
+        shared = background_reference(background).to(device)
+    parts = []
+    for index, part in enumerate(sequences.split(batch_size)):
+        references = list(drawn[index].to(device)) if shuffled else shared
+        targets = torch.full((len(part),), target, device=device)
+        scores = attribute(model, one_hot(part).to(device), references, targets)
+        parts.append(scores.sum(dim=1).cpu())
+    return torch.cat(parts)

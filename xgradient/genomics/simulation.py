@@ -43,6 +43,16 @@ class SimulatedSequences:
     embeddings: list[list[tuple[str, int]]]
     names: list[str]
 
+    def subset(self, indices: Sequence[int]) -> SimulatedSequences:
+        """Return the sequences with these indices, in this order."""
+        chosen = torch.as_tensor(indices, dtype=torch.long)
+        return SimulatedSequences(
+            self.sequences[chosen],
+            self.labels[chosen],
+            [self.embeddings[index] for index in chosen.tolist()],
+            [self.names[index] for index in chosen.tolist()],
+        )
+
 
 def read_pwm(path: str | Path) -> Tensor:
     """Read a position weight matrix.
@@ -192,10 +202,7 @@ def read_simdata(path: str | Path, names: Iterable[str] | None = None) -> Simula
     ValueError
         If the table does not have this format, or if a name is not in it.
     """
-    path = Path(path)
-    content = path.read_bytes()
-    text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
-    rows = [line.split("\t") for line in text.splitlines()[1:]]
+    rows = [line.split("\t") for line in _read_text(path).splitlines()[1:]]
     if not rows or any(len(row) != 6 for row in rows):
         raise ValueError(f"{path} is not a table of six columns with a header")
     if names is not None:
@@ -213,6 +220,27 @@ def read_simdata(path: str | Path, names: Iterable[str] | None = None) -> Simula
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def read_names(path: str | Path) -> list[str]:
+    """Read names of sequences, one per line, plain or compressed with gzip.
+
+    Parameters
+    ----------
+    path : str or Path
+        Such as the authors' list of test sequences.
+
+    Returns
+    -------
+    list of str
+        The names, in the order of the file.
+    """
+    return _read_text(path).split()
+
+
+def _read_text(path: str | Path) -> str:
+    content = Path(path).read_bytes()
+    return (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
 
 
 def _embedding(entry: str) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from xgradient.plotting.attribution_maps import plot_attribution_maps
 from xgradient.plotting.contrast import plot_contrast
 from xgradient.plotting.convergence import plot_convergence
 from xgradient.plotting.digits import plot_digit_conversion, plot_digit_example
+from xgradient.plotting.genomics import plot_motif_hits
 from xgradient.plotting.masking import plot_masked_images, plot_masking_curves
 from xgradient.plotting.style import save_figure
 
@@ -15,5 +16,6 @@ __all__ = [
     "plot_digit_example",
     "plot_masked_images",
     "plot_masking_curves",
+    "plot_motif_hits",
     "save_figure",
 ]

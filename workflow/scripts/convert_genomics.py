@@ -1,0 +1,18 @@
+"""Read the authors' released network and test sequences (rule convert_genomics)."""
+
+import torch
+
+from workflow.common.files import save_tensors, verified_files
+from workflow.common.genomics import save_sequences
+from workflow.common.job import Job
+from xgradient.genomics import load_genomics_convnet, read_names, read_simdata
+
+with Job(snakemake) as job:
+    params = snakemake.params
+    files = verified_files(snakemake.input.table, params.dataset, params.data)
+    facts = job.facts(files.values())
+    model = load_genomics_convnet(files["keras2_conv1d_record_5_model_PQzyq_modelWeights.h5"])
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    save_tensors(snakemake.output.model, weights, facts)
+    test = read_simdata(files["sequences.simdata.gz"], read_names(files["test.txt.gz"]))
+    save_sequences(snakemake.output.sequences, test, {"test": torch.arange(len(test.names))}, facts)

@@ -1,0 +1,24 @@
+"""Simulate sequences with motifs, and split them (rule simulate_genomics)."""
+
+import torch
+
+from workflow.common.genomics import read_motifs, save_sequences, split_sequences
+from workflow.common.job import Job
+from xgradient.genomics import simulate_sequences
+
+with Job(snakemake) as job:
+    settings = snakemake.params.settings
+    data = simulate_sequences(
+        read_motifs(snakemake.input.motifs),
+        settings["n_per_class"],
+        settings["length"],
+        settings["background"],
+        torch.Generator().manual_seed(job.seed),
+    )
+    sizes = {name: settings[f"{name}_sequences"] for name in ("validation", "test")}
+    splits = split_sequences(len(data.names), sizes, job.seed + 1)
+    save_sequences(snakemake.output[0], data, splits, job.facts(snakemake.input.motifs))
+    job.log.info(
+        "%s",
+        ", ".join(f"{name}: {len(chosen)} sequences" for name, chosen in splits.items()),
+    )
