@@ -17,12 +17,13 @@ include: "workflow/rules/relative_difference.smk"
 include: "workflow/rules/convergence.smk"
 include: "workflow/rules/contrast.smk"
 include: "workflow/rules/masking.smk"
+include: "workflow/rules/priors.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
-localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps, masking
+localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps, masking, attribution_prior
 
 
 rule all:
@@ -75,3 +76,9 @@ rule masking:
         rules.table_masking.output,
         rules.figure_masking.output,
         rules.figure_masked_images.output,
+
+
+rule attribution_prior:
+    input:
+        rules.table_attribution_prior.output,
+        rules.figures_attribution_prior.output,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["METHODS", "NETWORKS", "QUADRATURES", "VARIANTS"]
+__all__ = ["METHODS", "NETWORKS", "PRIORS", "QUADRATURES", "VARIANTS", "prior_name"]
 
 NETWORKS = {
     "alexnet": "AlexNet",
@@ -33,3 +33,19 @@ METHODS = {
     "random": "Random",
 }
 """Attribution methods as the masking metrics print them, in the order of legends and tables."""
+
+PRIORS = {
+    "unregularised": "Unreg.",
+    "unregularised_without_bias": "Unreg. w/o bias",
+    "rrr": "RRR",
+    "grad": "Grad",
+    "eg": "EG",
+    "xg": "XG",
+    "ig": "IG",
+}
+"""Attribution priors as the paper prints them, in the order of legends and tables."""
+
+
+def prior_name(method: str, n_gradients: int) -> str:
+    """Return the printed name of a prior; of EG and IG with the number of gradients per row."""
+    return PRIORS[method] + (f" ({n_gradients})" if method in ("eg", "ig") else "")

@@ -40,6 +40,11 @@ def code(*modules):
     return [os.path.normpath(f"{BASE}/xgradient/{module}") for module in modules]
 
 
+def workflow_code(*modules):
+    """Likewise, files of workflow/common."""
+    return [os.path.normpath(f"{BASE}/workflow/common/{module}") for module in modules]
+
+
 def published(name):
     """A table of numbers that a paper prints."""
     return os.path.normpath(f"{BASE}/workflow/published/{name}.csv")
@@ -81,6 +86,11 @@ def training_start(wildcards):
 def masking_settings(*names):
     """The part of the settings that a stage uses: changing another part does not rerun it."""
     return {name: config["masking"][name] for name in names}
+
+
+def prior_settings(*names):
+    """The part of the settings that a stage uses: changing another part does not rerun it."""
+    return {name: config["attribution_prior"][name] for name in names}
 
 
 def measurements(experiment, variants, architectures=ARCHITECTURES):
@@ -127,6 +137,11 @@ def figure_outputs(name, title):
             labels={"figure": title},
         ),
     }
+
+
+def renamed(figure, outputs):
+    """Tell the files of several figures of one rule apart: FIGURE_pdf, FIGURE_png."""
+    return {f"{figure}_{kind}": path for kind, path in outputs.items()}
 
 
 # Declared by every job that runs a network; on the CPU no GPU is asked for.

@@ -73,9 +73,36 @@ rule table_masking:
         "../scripts/run_notebook.py"
 
 
+rule table_attribution_prior:
+    input:
+        measurements=rules.merge_priors.output.table,
+        differences=rules.merge_priors.output.differences,
+        eg_curve=rules.merge_priors.output.eg_references,
+        facts=rules.merge_priors.output.facts,
+        notebook=os.path.normpath(f"{BASE}/notebooks/attribution_prior.ipynb"),
+        published=published("attribution_prior"),
+        published_eg_references=published("attribution_prior_eg_refs"),
+        code=TABLE_CODE,
+    output:
+        **table_outputs("attribution_prior", "Training with attribution priors"),
+        eg_references=report(
+            f"{RESULTS}/tables/attribution_prior_eg_references.csv",
+            caption="../report/attribution_prior_eg_references_figure.rst",
+            category="Tables",
+            labels={"table": "References of Expected Gradients", "as": "CSV"},
+        ),
+    log:
+        f"{LOGS}/table_attribution_prior.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
 TABLES = [
     rules.table_accuracy.output,
     rules.table_mean_relative_difference.output,
     rules.table_ig_convergence.output,
     rules.table_masking.output,
+    rules.table_attribution_prior.output,
 ]

@@ -4,13 +4,17 @@ from xgradient.plotting.attribution_maps import plot_attribution_maps
 from xgradient.plotting.contrast import plot_contrast
 from xgradient.plotting.convergence import plot_convergence
 from xgradient.plotting.masking import plot_masked_images, plot_masking_curves
+from xgradient.plotting.priors import plot_eg_references, plot_prior_auc, plot_prior_cost
 from xgradient.plotting.style import save_figure
 
 __all__ = [
     "plot_attribution_maps",
     "plot_contrast",
     "plot_convergence",
+    "plot_eg_references",
     "plot_masked_images",
     "plot_masking_curves",
+    "plot_prior_auc",
+    "plot_prior_cost",
     "save_figure",
 ]
