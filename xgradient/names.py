@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["METHODS", "NETWORKS", "PRIORS", "QUADRATURES", "VARIANTS", "prior_name"]
+__all__ = [
+    "METHODS",
+    "NETWORKS",
+    "PRIORS",
+    "PUBLISHED_PRIORS",
+    "QUADRATURES",
+    "VARIANTS",
+    "prior_name",
+]
 
 NETWORKS = {
     "alexnet": "AlexNet",
@@ -44,6 +52,16 @@ PRIORS = {
     "ig": "IG",
 }
 """Attribution priors as the paper prints them, in the order of legends and tables."""
+
+PUBLISHED_PRIORS = {
+    "unregularised": "Unreg",
+    "unregularised_without_bias": "Unreg w/o bias",
+    "rrr": "RRR",
+    "grad": "Grad",
+    "eg": "EG (1)",
+    "xg": "XG w/o bias",
+}
+"""Attribution priors as the table of published numbers names them."""
 
 
 def prior_name(method: str, n_gradients: int) -> str:

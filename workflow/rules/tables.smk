@@ -82,7 +82,7 @@ rule table_attribution_prior:
         notebook=os.path.normpath(f"{BASE}/notebooks/attribution_prior.ipynb"),
         published=published("attribution_prior"),
         published_eg_references=published("attribution_prior_eg_refs"),
-        code=TABLE_CODE,
+        code=TABLE_CODE + workflow_code("prior_claims.py"),
     output:
         **table_outputs("attribution_prior", "Training with attribution priors"),
         eg_references=report(

@@ -5,22 +5,13 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from xgradient.names import prior_name
+from xgradient.names import PUBLISHED_PRIORS, prior_name
 from xgradient.plotting.style import set_style
 
 __all__ = ["plot_eg_references", "plot_prior_auc", "plot_prior_cost"]
 
-# Methods as the published tables name them.
-_PUBLISHED = {
-    "unregularised": "Unreg",
-    "unregularised_without_bias": "Unreg w/o bias",
-    "rrr": "RRR",
-    "grad": "Grad",
-    "eg": "EG (1)",
-    "xg": "XG w/o bias",
-}
 _RUN_COLOURS = {"A": "0.6", "B": "0.8"}
 
 
@@ -50,14 +41,14 @@ def plot_prior_auc(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     colours = ["C0" if method == "xg" else "C7" for method in rows["method"]]
     ours.bar(names, rows["test_auc"], yerr=errors, color=colours, capsize=3, width=0.65)
     dataset, n_reps = rows["dataset"].iloc[0], rows["n_reps"].iloc[0]
-    ours.set_title(f"here: {dataset}, {n_reps} repetitions")
-    methods = [method for method in rows["method"] if method in _PUBLISHED]
+    ours.set_title(f"here: {dataset}, {n_reps} repetitions, bootstrap intervals")
+    methods = [method for method in rows["method"] if method in PUBLISHED_PRIORS]
     runs = [run for run in _RUN_COLOURS if run in set(published["run"])]
     width = 0.7 / len(runs)
     lambdas: dict[str, object] = {}
     for index, run in enumerate(runs):
         of_run = published[published["run"] == run].set_index("method")
-        of_run = of_run.loc[[_PUBLISHED[method] for method in methods]]
+        of_run = of_run.loc[[PUBLISHED_PRIORS[method] for method in methods]]
         lambdas = dict(zip(methods, of_run["best_lambda"], strict=True))
         theirs.bar(
             [position + (index - (len(runs) - 1) / 2) * width for position in range(len(methods))],
@@ -123,7 +114,7 @@ def plot_eg_references(
     low, high = (first["xg_test_auc"] + sign * first["xg_test_auc_sem"] for sign in (-1, 1))
     ours.axhspan(low, high, color="C0", alpha=0.15, linewidth=0)
     ours.set_title(f"here: {first['dataset']}, {first['n_reps']} repetitions, ±1 standard error")
-    xg = published_xg[published_xg["method"] == _PUBLISHED["xg"]].set_index("run")
+    xg = published_xg[published_xg["method"] == PUBLISHED_PRIORS["xg"]].set_index("run")
     for run, marker, opacity in (("A", "s", 1.0), ("B", "^", 0.5)):
         rows = published[published["run"] == run]
         theirs.plot(
@@ -142,7 +133,7 @@ def plot_eg_references(
         axes.set(xscale="log", xlabel="references per row and step, k")
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.legend(frameon=False, loc="lower right")
+        axes.legend(frameon=False)
     ours.set_ylabel("test ROC-AUC")
     return figure
 
@@ -168,11 +159,24 @@ def plot_prior_cost(table: pd.DataFrame) -> Figure:
         prior_name(method, n) for method, n in zip(rows["method"], rows["n_gradients"], strict=True)
     ]
     colours = ["C0" if method == "xg" else "C7" for method in rows["method"]]
-    bars = axes.barh(names, rows["relative_cost"], color=colours, height=0.65)
-    axes.bar_label(bars, [f"{cost:.3g}×" for cost in rows["relative_cost"]], padding=3, fontsize=8)
+    costs = rows["relative_cost"]
+    # From 1 and not from 0, which a logarithmic axis does not have.
+    axes.barh(names, costs - 1, left=1, color=colours, height=0.65)
+    for position, cost in enumerate(costs):
+        axes.annotate(
+            f"{cost:.3g}×",
+            (max(cost, 1.0), position),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+        )
+    axes.axvline(1, color="0.3", linewidth=1)
     axes.set(xscale="log", xlabel="training time / unregularised training time")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_xlim(0.5, 2 * rows["relative_cost"].max())
+    axes.set_xlim(0.9 * min(costs.min(), 0.9), 1.6 * costs.max())
     axes.invert_yaxis()
     axes.grid(False, axis="y")
     return figure
