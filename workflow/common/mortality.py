@@ -128,7 +128,7 @@ def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...
     feature_names : tuple of str
         In the order of the columns.
     """
-    frame = pd.read_csv(path, float_precision="round_trip")
+    frame = pd.read_csv(path)
     labels = frame.pop(LABEL).to_numpy(dtype=np.int64)
     return frame.to_numpy(dtype=np.float64), labels, tuple(frame.columns)
 

@@ -26,7 +26,7 @@ BASE = "unregularised"
 
 def read_repetitions(path: str) -> pd.DataFrame:
     """Read rows as `workflow.common.priors.train_shard` returns them, to the last bit."""
-    return pd.read_csv(path, float_precision="round_trip")
+    return pd.read_csv(path)
 
 
 def merge_shards(shards: Sequence[pd.DataFrame]) -> pd.DataFrame:
