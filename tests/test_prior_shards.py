@@ -296,6 +296,18 @@ def test_differences_pair_the_repetitions(summary):
     assert (rows["xg_lambda"] == 1.0).all() and (rows["n_reps"] == 3).all()
 
 
+def test_ig_that_is_trained_in_full_is_compared_on_its_own_repetitions():
+    rows = made_up()
+    ig = rows["method"] == "ig"
+    rows.loc[ig, "n_epochs"] = 10
+    rows.loc[ig, "test_auc"] = 0.4
+    merged = merge_shards([rows])
+    summary = summarise(merged, "tiny", 1, 10, BOOTSTRAP, 0)
+    row = compare_with_xg(merged, summary, BOOTSTRAP, 0).set_index("method").loc["ig"]
+    # XG has 0.7 and 0.8 there, and 0.9 in the third repetition, which IG lacks.
+    assert row["n_reps"] == 2 and row["xg_minus_method"] == pytest.approx(0.35)
+
+
 def test_the_curve_is_over_the_same_repetitions_for_all(summary):
     settings = {"n_references": [1, 2], "lambda": 1.0, "n_repetitions": 2}
     curve = eg_curve(merge_shards([made_up()]), summary, settings, BOOTSTRAP, 0)

@@ -145,7 +145,8 @@ def compare_with_xg(
     -------
     pandas.DataFrame
         ``dataset``, ``method``, ``lambda``, ``xg_lambda``, ``n_reps``, ``xg_minus_method``, its
-        interval ``low`` to ``high`` over the repetitions, and the ``confidence`` of that.
+        interval ``low`` to ``high`` over the repetitions that both have, the ``confidence`` of
+        that, and ``n_gradients``.
     """
     scored = summary[summary["selected"] & summary["test_auc"].notna()]
     ours, strength = _selected_xg(repetitions, summary)
@@ -165,6 +166,7 @@ def compare_with_xg(
                 "low": difference.low,
                 "high": difference.high,
                 "confidence": difference.confidence,
+                "n_gradients": row["n_gradients"],
             }
         )
     return pd.DataFrame(rows)

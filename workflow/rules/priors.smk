@@ -50,8 +50,9 @@ rule train_priors:
         )
         + workflow_code("mortality.py", "priors.py"),
     output:
-        rows=temp(f"{PRIORS_FOLDER}/{{scatteritem}}/repetitions.csv"),
-        facts=temp(f"{PRIORS_FOLDER}/{{scatteritem}}/facts.json"),
+        # Kept: they are small, and another bootstrap must not train again.
+        rows=f"{PRIORS_FOLDER}/shards/{{scatteritem}}.csv",
+        facts=f"{PRIORS_FOLDER}/shards/{{scatteritem}}.json",
     params:
         settings=prior_settings(
             "n_repetitions",
