@@ -140,7 +140,7 @@ def figure_outputs(name, title):
 
 
 def renamed(figure, outputs):
-    """Tell the files of several figures of one rule apart: FIGURE_pdf, FIGURE_png."""
+    """Name the files of one of several figures that a job makes: FIGURE_pdf, FIGURE_png."""
     return {f"{figure}_{kind}": path for kind, path in outputs.items()}
 
 
