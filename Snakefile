@@ -19,12 +19,13 @@ include: "workflow/rules/contrast.smk"
 include: "workflow/rules/masking.smk"
 include: "workflow/rules/digits.smk"
 include: "workflow/rules/genomics.smk"
+include: "workflow/rules/priors.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
-localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps, masking, digit_conversion, genomics
+localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps, masking, digit_conversion, genomics, attribution_prior
 
 
 rule all:
@@ -90,3 +91,9 @@ rule genomics:
     input:
         rules.table_genomics.output,
         rules.figure_genomics.output,
+
+
+rule attribution_prior:
+    input:
+        rules.table_attribution_prior.output,
+        rules.figures_attribution_prior.output,

@@ -122,6 +122,58 @@ def test_every_overlay_is_valid(config, root):
             "validation_sequences and test_sequences 4 are left to train on, fewer than one "
             "batch of 50",
         ),
+        (
+            {"attribution_prior": {"dataset": "nhanes1"}},
+            "attribution_prior.dataset is 'nhanes1', but must be one of nhefs, nhanes, nhanes18",
+        ),
+        (
+            {"attribution_prior": {"fallback": "mnist"}},
+            "attribution_prior.fallback is 'mnist', but must be one of nhefs, nhanes, nhanes18, or "
+            "null to stop where dataset cannot be had",
+        ),
+        (
+            {"attribution_prior": {"fallback": "nhefs"}},
+            "attribution_prior.fallback is nhefs, as dataset is: name another one, or null",
+        ),
+        (
+            {"attribution_prior": {"lambdas": [1.0, 0]}},
+            "attribution_prior.lambdas.1 is 0, but must be of type number, greater than 0",
+        ),
+        (
+            {"attribution_prior": {"methods": ["xg", "ig"]}},
+            "attribution_prior.methods.1 is 'ig', but must be one of unregularised",
+        ),
+        (
+            {"attribution_prior": {"methods": ["unregularised", "eg"]}},
+            "attribution_prior.methods is unregularised, eg, but must hold xg, with which",
+        ),
+        (
+            {"attribution_prior": {"n_repetitions": 1}},
+            "attribution_prior.n_repetitions is 1, but must be of type integer, at least 2",
+        ),
+        (
+            {"attribution_prior": {"shards": 31}},
+            "attribution_prior.shards is 31, but there are only 30 repetitions to share",
+        ),
+        (
+            {"attribution_prior": {"eg_references": {"lambda": 2.0}}},
+            "attribution_prior.eg_references.lambda is 2.0, but must be one of "
+            "attribution_prior.lambdas: 0.01, 0.1, 1.0, 10.0, 100.0",
+        ),
+        (
+            {"attribution_prior": {"eg_references": {"n_repetitions": 31}}},
+            "attribution_prior.eg_references.n_repetitions is 31, but must be at most "
+            "attribution_prior.n_repetitions, which is 30",
+        ),
+        (
+            {"attribution_prior": {"integrated_gradients": {"epochs": 101}}},
+            "attribution_prior.integrated_gradients.epochs is 101, but must be at most "
+            "attribution_prior.settings.epochs, which is 100",
+        ),
+        (
+            {"attribution_prior": {"nhefs": {"drop": [{"column": "age"}]}}},
+            "attribution_prior.nhefs.drop.0.reason is missing",
+        ),
     ],
 )
 def test_mistakes_are_one_line(config, overlay, message):

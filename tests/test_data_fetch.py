@@ -19,6 +19,7 @@ import tarfile
 import textwrap
 import threading
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -518,10 +519,53 @@ def test_a_file_of_the_same_name_in_the_mirror_is_not_mistaken(server, tmp_path,
     with pytest.raises(FetchError) as caught:
         fetch_dataset(dataset, tmp_path / "new", **FAST)
     said = [line for line in str(caught.value).splitlines() if line.startswith("  - ")]
-    assert [line.split()[1] for line in said] == ["mirror"] * 4 + ["url"]
+    assert [line.split()[1] for line in said] == ["mirror"] * 5 + ["url"]
     assert f"{mirror}/sub/good: the bytes are not the expected ones" in said[0]
     assert f"{mirror}/sub/good.gz: no such file" in said[1]
     assert f"{mirror}/good: 28 bytes instead of" in said[2]
+    assert f"{mirror}/sub.zip: no such file" in said[4]
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def test_the_mirror_may_hold_the_subfolder_as_a_zip_archive(server, tmp_path, mirror):
+    server.answers["good"] = body(GOOD)
+    zipped(mirror / "sub.zip", {"sub/good": GOOD, "good": b"of another folder"})
+    dataset = make_dataset(server.source(), mirror="sub")
+    (fetched,) = fetch_dataset(dataset, tmp_path / "out", **FAST)
+    assert (tmp_path / "out" / "good").read_bytes() == GOOD and server.requests == []
+    assert fetched.source == f"mirror {mirror}/sub.zip"
+
+
+@pytest.mark.parametrize(
+    ("members", "damage", "said"),
+    [
+        ({"good": GOOD}, lambda data: data, "it has no member sub/good"),
+        ({"sub/good": altered(GOOD)}, lambda data: data, "the bytes are not the expected ones"),
+        ({"sub/good": bytes(10**7)}, lambda data: data, "longer than the expected"),
+        ({"sub/good": GOOD}, lambda data: data[:-40], "the archive is unreadable"),
+        # A flipped byte of the compressed content.
+        (
+            {"sub/good": GOOD},
+            lambda data: data[:60] + bytes([data[60] ^ 255]) + data[61:],
+            "unreadable after",
+        ),
+    ],
+)
+def test_a_zip_archive_that_is_no_good(server, tmp_path, mirror, members, damage, said):
+    server.answers["good"] = body(GOOD)
+    zipped(mirror / "sub.zip", members)
+    (mirror / "sub.zip").write_bytes(damage((mirror / "sub.zip").read_bytes()))
+    dataset = make_dataset(server.source(), mirror="sub")
+    (fetched,) = fetch_dataset(dataset, tmp_path / "out", **FAST)
+    assert fetched.source.startswith("url") and leftovers(tmp_path / "out") == ["good"]
+    server.answers.clear()
+    with pytest.raises(FetchError, match=rf"sub\.zip: .*{said}"):
+        fetch_dataset(dataset, tmp_path / "new", **FAST)
 
 
 def test_an_impossible_mirror_is_one_more_thing_said(server, tmp_path, monkeypatch):
@@ -863,7 +907,7 @@ def test_digests_are_the_published_ones():
     )
     hello = DataFile("hello", 6, git_blob="ce013625030ba8dba906f756967f9e9ca394464a")
     for file, content in ((abc, b"abc"), (hello, b"hello\n")):
-        digest = file.new_hash()
+        digest = file.new_hash(len(content))
         digest.update(content)
         assert file.mismatch(len(content), digest.hexdigest()) is None
 
@@ -878,6 +922,42 @@ def test_git_blobs_are_fetched_and_read(server, tmp_path):
     (tmp_path / "hello").write_bytes(b"Hello\n")
     with pytest.raises(DigestError, match="git_blob"):
         read_verified(tmp_path / "hello", file)
+
+
+HELLO = DataFile("hello", git_blob="ce013625030ba8dba906f756967f9e9ca394464a")
+
+
+def test_git_blobs_need_no_size(server, tmp_path):
+    server.answers["hello"] = body(b"hello\n", length="absent")
+    dataset = replace(make_dataset(server.source()), files=(HELLO,))
+    (fetched,) = fetch_dataset(dataset, tmp_path, **FAST)
+    assert fetched.size == 6 and read_verified(tmp_path / "hello", HELLO) == b"hello\n"
+    assert find_problem(tmp_path / "hello", HELLO) is None
+    # The size is part of what git hashes: neither more nor less will do.
+    for wrong in (b"hello\n\n", b"hello", b"", b"Hello\n"):
+        (tmp_path / "hello").write_bytes(wrong)
+        assert "git_blob" in find_problem(tmp_path / "hello", HELLO)
+        with pytest.raises(DigestError, match=f"expected {HELLO.digest}"):
+            read_verified(tmp_path / "hello", HELLO)
+
+
+@pytest.mark.parametrize("content", [b"hello", b"hello\n\n", b"", GOOD])
+def test_other_bytes_are_no_git_blob_of_unknown_size(server, tmp_path, content):
+    server.answers["hello"] = body(content, length="absent")
+    dataset = replace(make_dataset(server.source()), files=(HELLO,))
+    with pytest.raises(FetchError, match="the bytes are not the expected ones") as caught:
+        fetch_dataset(dataset, tmp_path, **FAST)
+    assert f"{tmp_path / 'hello'}: {HELLO.digest}" in str(caught.value)
+    assert leftovers(tmp_path) == []
+
+
+def test_a_file_of_unknown_size_is_read_only_so_far(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch_module, "_LARGEST", 1000)
+    server.answers["hello"] = body(gzip.compress(bytes(10**8), 1))
+    dataset = replace(make_dataset(server.source("gzip")), files=(HELLO,))
+    with pytest.raises(FetchError, match="longer than the 1000 bytes"):
+        fetch_dataset(dataset, tmp_path, **FAST)
+    assert leftovers(tmp_path) == []
 
 
 def test_reading_verifies(tmp_path):
@@ -939,12 +1019,17 @@ def test_the_schema_has_room_for_other_files(schema, table, tmp_path):
             {"url": "https://raw.githubusercontent.com/some/repository/0123abc/data/{name}"},
             {"python": "some_package", "member": "data/{name}"},
         ],
-        "files": [{"name": "X.csv", "size": 9, "git_blob": "ab" * 20}],
+        "files": [
+            {"name": "X.csv", "size": 9, "git_blob": "ab" * 20},
+            {"name": "y.csv", "git_blob": "cd" * 20},
+        ],
     }
     schema.validate(table)
     path = tmp_path / "table.yaml"
     path.write_text(yaml.safe_dump(table))
-    assert load_table(path)["sparsity"].file("X.csv").digest == "git_blob:" + "ab" * 20
+    loaded = load_table(path)["sparsity"]
+    assert loaded.file("X.csv").digest == "git_blob:" + "ab" * 20
+    assert loaded.file("y.csv").size is None
 
 
 def change(*path, value=None, delete=False):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from xgradient.data import fetch_dataset, load_table
 from xgradient.data.nhanes import MortalityTable, nhanes, nhanes18, nhefs
 
 DEATH = ["yrdth", "modth", "dadth"]
@@ -17,7 +17,6 @@ OF_1982 = ["qsmk", "sbp", "dbp", "wt82", "wt82_71", "smkintensity82_71", "censor
 PRICES_1982 = ["hightax82", "price82", "tax82", "price71_82", "tax71_82"]
 LATER = DEATH + OF_1982 + PRICES_1982
 OTHERS = ["seqn", "id", "older", "education", "birthplace"]
-MEMBERS = ("nhanesi_shap/NHANESI_subset_X.csv", "nhanesi_shap/NHANESI_subset_y.csv")
 
 
 def drop(*columns: str) -> list[dict[str, str]]:
@@ -194,35 +193,39 @@ def test_nhanes_refuses(
 # --- the 18-feature table -----------------------------------------------------------------------
 
 
-def archive(folder: Path, years: list[float], rows: list[int] | None = None) -> Path:
+def follow_up_files(
+    folder: Path, years: list[float], rows: list[int] | None = None
+) -> tuple[Path, Path]:
     index = list(range(len(years)))
     features = pd.DataFrame({"Age": [40.0 + i for i in index], "BMI": np.nan}, index=index)
     features.loc[1:, "BMI"] = 20.0
     follow_up = pd.DataFrame({"y": years}, index=index if rows is None else rows)
-    with zipfile.ZipFile(folder / "table.zip", "w") as file:
-        for member, content in zip(MEMBERS, (features, follow_up), strict=True):
-            file.writestr(member, content.to_csv())
-    return folder / "table.zip"
+    features.to_csv(folder / "X.csv")
+    follow_up.to_csv(folder / "y.csv")
+    return folder / "X.csv", folder / "y.csv"
 
 
 def test_nhanes18_labels_follow_the_signed_follow_up(tmp_path: Path) -> None:
     # dead early, dead at the end, dead later, seen later, seen at the end, lost early, undocumented
     years = [0.5, 10.0, 10.01, -12.0, -10.0, -9.99, 0.0]
-    table = nhanes18(archive(tmp_path, years))
+    table = nhanes18(*follow_up_files(tmp_path, years))
     assert table.labels.tolist() == [1, 1, 0, 0, 0]
     assert table.features[:, 0].tolist() == [40, 41, 42, 43, 44]
     assert np.isnan(table.features[0, 1]) and table.feature_names == ("Age", "BMI")
     assert table.excluded == {"follow-up undocumented": 1, "censored within 10 years": 1}
-    later = nhanes18(archive(tmp_path, years), horizon=11.5)
+    later = nhanes18(*follow_up_files(tmp_path, years), horizon=11.5)
     assert later.labels.tolist() == [1, 1, 1, 0]
     assert later.excluded["censored within 11.5 years"] == 2
 
 
-def test_nhanes18_of_the_real_file(root: Path) -> None:
-    path = root.parent / "shared" / "data" / "nhanesi_shap.zip"
-    if not path.exists():
+def test_nhanes18_of_the_real_files(root: Path, tmp_path: Path) -> None:
+    mirror = root.parent / "shared" / "data"
+    if not (mirror / "nhanesi_shap.zip").exists():
         pytest.skip("needs nhanesi_shap.zip of the verification data kept beside the checkout")
-    table = nhanes18(path)
+    entry = load_table(root / "workflow" / "datasets.yaml")["nhanes18"]
+    fetched = fetch_dataset(entry, tmp_path, mirror=str(mirror))
+    assert all(file.source == f"mirror {mirror}/nhanesi_shap.zip" for file in fetched)
+    table = nhanes18(*(file.path for file in fetched))
     assert table.features.shape == (9932 - 382 - 15, 18)
     assert list(table.excluded.values()) == [382, 15]
     assert table.labels.sum() == 1503
@@ -233,18 +236,17 @@ def test_nhanes18_of_the_real_file(root: Path) -> None:
 @pytest.mark.parametrize("horizon", [0.0, -1.0, float("nan")])
 def test_nhanes18_refuses_a_bad_horizon(tmp_path: Path, horizon: float) -> None:
     with pytest.raises(ValueError, match="positive number of years"):
-        nhanes18(archive(tmp_path, [1.0, -20.0]), horizon)
+        nhanes18(*follow_up_files(tmp_path, [1.0, -20.0]), horizon)
 
 
 def test_nhanes18_refuses_files_that_do_not_fit(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="different rows"):
-        nhanes18(archive(tmp_path, [1.0, -20.0], rows=[0, 2]))
+    with pytest.raises(ValueError, match=r"y\.csv do not have the same rows"):
+        nhanes18(*follow_up_files(tmp_path, [1.0, -20.0], rows=[0, 2]))
     with pytest.raises(ValueError, match="missing or infinite"):
-        nhanes18(archive(tmp_path, [1.0, -20.0, float("nan")]))
-    with zipfile.ZipFile(tmp_path / "other.zip", "w") as file:
-        file.writestr("readme", "nothing")
-    with pytest.raises(ValueError, match=r"other\.zip is not the archive"):
-        nhanes18(tmp_path / "other.zip")
-    (tmp_path / "no.zip").write_text("not an archive")
-    with pytest.raises(ValueError, match=r"no\.zip is not the archive"):
-        nhanes18(tmp_path / "no.zip")
+        nhanes18(*follow_up_files(tmp_path, [1.0, -20.0, float("nan")]))
+    features, follow_up = follow_up_files(tmp_path, [1.0, -20.0])
+    with pytest.raises(ValueError, match="same rows"):
+        nhanes18(features, features)
+    follow_up.write_text(",y\n0,1.0\n1,gone\n")
+    with pytest.raises(ValueError, match=r"y\.csv: column y holds .*, not numbers"):
+        nhanes18(features, follow_up)

@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as arrays
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
+from xgradient.data import fetch_dataset, load_table
 from xgradient.data.nhanes import nhanes18
 from xgradient.priors import (
     METHODS,
@@ -357,11 +358,12 @@ def test_training_equals_the_plain_loop_epoch_by_epoch(method: str, chunk_size: 
 
 
 @pytest.mark.parametrize("method", ["unregularised", "rrr", "eg", "xg"])
-def test_published_protocol_on_real_data_equals_the_plain_loop(method: str, root) -> None:
-    path = root.parent / "shared" / "data" / "nhanesi_shap.zip"
-    if not path.exists():
+def test_published_protocol_on_real_data_equals_the_plain_loop(method: str, root, tmp_path) -> None:
+    mirror = root.parent / "shared" / "data"
+    if not (mirror / "nhanesi_shap.zip").exists():
         pytest.skip("needs nhanesi_shap.zip of the verification data kept beside the checkout")
-    data = nhanes18(path)
+    entry = load_table(root / "workflow" / "datasets.yaml")["nhanes18"]
+    data = nhanes18(*(file.path for file in fetch_dataset(entry, tmp_path, mirror=str(mirror))))
     features, labels = data.features[:1500], data.labels[:1500]
     settings = PriorSettings(epochs=4)
     training = train_repetitions(

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["DIGIT_METHODS", "GENOMICS_METHODS", "METHODS", "NETWORKS", "QUADRATURES", "VARIANTS"]
+__all__ = [
+    "DIGIT_METHODS",
+    "GENOMICS_METHODS",
+    "METHODS",
+    "NETWORKS",
+    "PRIORS",
+    "PUBLISHED_PRIORS",
+    "QUADRATURES",
+    "VARIANTS",
+    "prior_name",
+]
 
 NETWORKS = {
     "alexnet": "AlexNet",
@@ -57,3 +67,28 @@ GENOMICS_METHODS = {
 }
 """Attribution methods of the genomics experiment, by the names of the authors' notebook. The
 genomics default is Rescale on convolutional and RevealCancel on fully connected layers."""
+PRIORS = {
+    "unregularised": "Unreg.",
+    "unregularised_without_bias": "Unreg. w/o bias",
+    "rrr": "RRR",
+    "grad": "Grad",
+    "eg": "EG",
+    "xg": "XG",
+    "ig": "IG",
+}
+"""Attribution priors as the paper prints them, in the order of legends and tables."""
+
+PUBLISHED_PRIORS = {
+    "unregularised": "Unreg",
+    "unregularised_without_bias": "Unreg w/o bias",
+    "rrr": "RRR",
+    "grad": "Grad",
+    "eg": "EG (1)",
+    "xg": "XG w/o bias",
+}
+"""Attribution priors as the table of published numbers names them."""
+
+
+def prior_name(method: str, n_gradients: int) -> str:
+    """Return the printed name of a prior; of EG and IG with the number of gradients per row."""
+    return PRIORS[method] + (f" ({n_gradients})" if method in ("eg", "ig") else "")

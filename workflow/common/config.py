@@ -101,6 +101,7 @@ def _check_relations(config: Mapping[str, Any]) -> None:
     _check_masking(config["masking"], config["networks"]["architectures"])
     _check_digit_conversion(config["digit_conversion"])
     _check_genomics(config["genomics"])
+    _check_attribution_prior(config["attribution_prior"])
 
 
 def _check_masking(masking: Mapping[str, Any], trained: list[str]) -> None:
@@ -159,4 +160,41 @@ def _check_genomics(genomics: Mapping[str, Any]) -> None:
             f"config: genomics.n_per_class is {genomics['n_per_class']}, which makes {n_sequences} "
             f"sequences; without validation_sequences and test_sequences {n_sequences - held_out} "
             f"are left to train on, fewer than one batch of {batch_size}"
+        )
+
+
+def _check_attribution_prior(prior: Mapping[str, Any]) -> None:
+    where = "config: attribution_prior"
+    if prior["fallback"] == prior["dataset"]:
+        raise ConfigError(
+            f"{where}.fallback is {prior['fallback']}, as dataset is: name another one, or null"
+        )
+    for method in ("unregularised", "xg"):
+        if method not in prior["methods"]:
+            raise ConfigError(
+                f"{where}.methods is {', '.join(prior['methods']) or 'empty'}, but must hold "
+                f"{method}, with which the others are compared"
+            )
+    if prior["shards"] > prior["n_repetitions"]:
+        raise ConfigError(
+            f"{where}.shards is {prior['shards']}, but there are only {prior['n_repetitions']} "
+            "repetitions to share"
+        )
+    curve, cost = prior["eg_references"], prior["integrated_gradients"]
+    if curve["lambda"] not in prior["lambdas"]:
+        raise ConfigError(
+            f"{where}.eg_references.lambda is {curve['lambda']}, but must be one of "
+            f"attribution_prior.lambdas: {', '.join(map(str, prior['lambdas']))}"
+        )
+    for name, part in (("eg_references", curve), ("integrated_gradients", cost)):
+        if part["n_repetitions"] > prior["n_repetitions"]:
+            raise ConfigError(
+                f"{where}.{name}.n_repetitions is {part['n_repetitions']}, but must be at most "
+                f"attribution_prior.n_repetitions, which is {prior['n_repetitions']}"
+            )
+    epochs = prior["settings"]["epochs"]
+    if cost["epochs"] > epochs:
+        raise ConfigError(
+            f"{where}.integrated_gradients.epochs is {cost['epochs']}, but must be at most "
+            f"attribution_prior.settings.epochs, which is {epochs}"
         )

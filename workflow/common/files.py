@@ -109,9 +109,9 @@ def verified_files(table: str | Path, dataset: str, data: str | Path) -> dict[st
         problem = find_problem(path, file)
         if problem is not None:
             raise DigestError(
-                f"{path} is not the expected file: {problem}; expected {file.size} bytes with "
-                f"{file.digest}. Move it away, delete the fetched.json of {dataset} in the "
-                "results, and run snakemake again."
+                f"{path} is not the expected file: {problem}; expected {file.description}. Move "
+                f"it away, delete the fetched.json of {dataset} in the results, and run snakemake "
+                "again."
             )
         files[file.name] = path
     return files

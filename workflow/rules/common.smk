@@ -43,6 +43,11 @@ def code(*modules):
     return [os.path.normpath(f"{BASE}/xgradient/{module}") for module in modules]
 
 
+def workflow_code(*modules):
+    """Likewise, files of workflow/common."""
+    return [os.path.normpath(f"{BASE}/workflow/common/{module}") for module in modules]
+
+
 def published(name):
     """A table of numbers that a paper prints."""
     return os.path.normpath(f"{BASE}/workflow/published/{name}.csv")
@@ -81,24 +86,14 @@ def training_start(wildcards):
     return f"{RESULTS}/{DATASET}/{wildcards.arch}-stripped/model.safetensors"
 
 
-def masking_settings(*names):
-    """The part of the settings that a stage uses: changing another part does not rerun it."""
-    return {name: config["masking"][name] for name in names}
-
-
-def digit_settings(*names):
-    """As masking_settings, for the digit conversion."""
-    return {name: config["digit_conversion"][name] for name in names}
+def part_of(section, *names):
+    """The settings that a stage uses: changing another one does not rerun it."""
+    return {name: config[section][name] for name in names}
 
 
 def digit_weights(wildcards):
     """The weights that the authors of DeepLIFT released; none for a net that is trained here."""
     return f"{RESULTS}/deeplift_mnist/fetched.json" if wildcards.weights == "published" else []
-
-
-def genomics_settings(*names):
-    """The part of the settings that a stage uses, as for the masking metrics."""
-    return {name: config["genomics"][name] for name in names}
 
 
 def measurements(experiment, variants, architectures=ARCHITECTURES):
@@ -145,6 +140,11 @@ def figure_outputs(name, title):
             labels={"figure": title},
         ),
     }
+
+
+def renamed(figure, outputs):
+    """Name the files of one of several figures that a job makes: FIGURE_pdf, FIGURE_png."""
+    return {f"{figure}_{kind}": path for kind, path in outputs.items()}
 
 
 # Declared by every job that runs a network; on the CPU no GPU is asked for.

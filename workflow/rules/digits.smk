@@ -4,7 +4,7 @@ DIGITS = config["digit_conversion"]
 DIGIT_SPLITS = splits("mnist")
 # `weights` is trained (here) or published (released by the authors).
 DIGIT_NET = f"{RESULTS}/mnist/digit_convnet-{{weights}}"
-DIGIT_TABLE_CODE = [os.path.normpath(f"{BASE}/workflow/common/digit_scores.py")]
+DIGIT_TABLE_CODE = workflow_code("digit_scores.py")
 
 
 # Both nets in one job: the regular one and, made from it, its X-DNN.
@@ -66,13 +66,14 @@ rule convert_digits:
         code=ATTRIBUTION_CODE
         + DEEPLIFT_CODE
         + code("digits/conversion.py", "digits/network.py", "data/tensors.py")
-        + [os.path.normpath(f"{BASE}/workflow/common/digits.py")],
+        + workflow_code("digits.py"),
     output:
         table=f"{DIGIT_NET}/conversion.csv",
         facts=f"{DIGIT_NET}/conversion.json",
         example=f"{DIGIT_NET}/example.safetensors",
     params:
-        settings=digit_settings(
+        settings=part_of(
+            "digit_conversion",
             "tasks",
             "methods",
             "erasing",

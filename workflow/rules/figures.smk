@@ -134,6 +134,31 @@ rule figure_genomics:
         ENVIRONMENT
     script:
         "../scripts/figure_genomics.py"
+# All three in one job: starting a job takes longer than drawing.
+rule figures_attribution_prior:
+    input:
+        table=f"{RESULTS}/tables/attribution_prior.csv",
+        eg_references=f"{RESULTS}/tables/attribution_prior_eg_references.csv",
+        published=published("attribution_prior"),
+        published_eg_references=published("attribution_prior_eg_refs"),
+        code=PLOTTING_CODE + code("plotting/priors.py"),
+    output:
+        **renamed(
+            "auc", figure_outputs("attribution_prior", "Training with attribution priors")
+        ),
+        **renamed(
+            "eg_references",
+            figure_outputs(
+                "attribution_prior_eg_references", "References of Expected Gradients"
+            ),
+        ),
+        **renamed("cost", figure_outputs("attribution_prior_cost", "Cost of attribution priors")),
+    log:
+        f"{LOGS}/figures_attribution_prior.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/figures_attribution_prior.py"
 
 
 FIGURES = [
@@ -145,4 +170,5 @@ FIGURES = [
     rules.figure_digit_conversion.output,
     rules.figure_digit_conversion_example.output,
     rules.figure_genomics.output,
+    rules.figures_attribution_prior.output,
 ]

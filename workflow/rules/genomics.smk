@@ -24,7 +24,8 @@ rule simulate_genomics:
     output:
         f"{TRAINED_GENOMICS}/sequences.safetensors",
     params:
-        settings=genomics_settings(
+        settings=part_of(
+            "genomics",
             "n_per_class", "length", "background", "validation_sequences", "test_sequences"
         ),
         seed=seed("simulate_genomics"),
@@ -110,7 +111,7 @@ rule measure_genomics:
         importance=f"{GENOMICS_NET}/importance.safetensors",
         facts=f"{GENOMICS_NET}/genomics.json",
     params:
-        settings=genomics_settings("background", "methods", "n_hits", "strong"),
+        settings=part_of("genomics", "background", "methods", "n_hits", "strong"),
         # Not of the net: the references are shuffled alike.
         seed=job_seed(config["seed"], "measure_genomics"),
         device=config["device"],

@@ -7,7 +7,7 @@ MASKING = config["masking"]
 # One file per net and shard with a tensor per method, not one per method: a job that imports
 # torch costs seconds before it does anything, and all methods but IG take less than that.
 SHARD = f"{NET}/masking/{{scatteritem}}"
-MASKING_CODE = code("masking.py") + [os.path.normpath(f"{BASE}/workflow/common/masking.py")]
+MASKING_CODE = code("masking.py") + workflow_code("masking.py")
 
 
 scattergather:
@@ -23,7 +23,8 @@ rule attribute_shard:
     output:
         temp(f"{SHARD}/attributions.safetensors"),
     params:
-        settings=masking_settings(
+        settings=part_of(
+            "masking",
             "methods", "n_steps", "internal_batch_size", "n_images", "batch_size"
         ),
         # Not of the net or the shard: every net sees the same random draws for an image.
@@ -53,7 +54,8 @@ rule evaluate_masking:
     output:
         temp(f"{SHARD}/scores.safetensors"),
     params:
-        settings=masking_settings(
+        settings=part_of(
+            "masking",
             "methods",
             "n_images",
             "batch_size",
@@ -113,7 +115,7 @@ rule mask_examples:
     output:
         f"{RESULTS}/{DATASET}/masked_images.safetensors",
     params:
-        settings=masking_settings("methods", "n_steps", "kernel_size", "sigma", "examples"),
+        settings=part_of("masking", "methods", "n_steps", "kernel_size", "sigma", "examples"),
         seed=job_seed(config["seed"], "masking", DATASET),
         device=config["device"],
     log:

@@ -1,7 +1,7 @@
 # Tables: one papermill notebook each, from the measurements to CSV, Markdown, LaTeX and HTML.
 
 
-TABLE_CODE = [os.path.normpath(f"{BASE}/workflow/common/tables.py")] + code("names.py")
+TABLE_CODE = workflow_code("tables.py") + code("names.py")
 TABLE_VARIANTS = {
     "accuracy": ["regular", "stripped", "x"],
     "mean_relative_difference": config["mean_relative_difference"]["variants"],
@@ -120,6 +120,32 @@ rule table_genomics:
         "../scripts/run_notebook.py"
 
 
+rule table_attribution_prior:
+    input:
+        measurements=rules.merge_priors.output.table,
+        differences=rules.merge_priors.output.differences,
+        eg_curve=rules.merge_priors.output.eg_references,
+        facts=rules.merge_priors.output.facts,
+        notebook=os.path.normpath(f"{BASE}/notebooks/attribution_prior.ipynb"),
+        published=published("attribution_prior"),
+        published_eg_references=published("attribution_prior_eg_refs"),
+        code=TABLE_CODE + workflow_code("prior_claims.py"),
+    output:
+        **table_outputs("attribution_prior", "Training with attribution priors"),
+        eg_references=report(
+            f"{RESULTS}/tables/attribution_prior_eg_references.csv",
+            caption="../report/attribution_prior_eg_references_figure.rst",
+            category="Tables",
+            labels={"table": "References of Expected Gradients", "as": "CSV"},
+        ),
+    log:
+        f"{LOGS}/table_attribution_prior.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
 # What the papers claim, against the tables above: the last of all tables.
 rule table_claims:
     input:
@@ -129,7 +155,7 @@ rule table_claims:
         ),
         claims=CLAIM_LIST,
         notebook=os.path.normpath(f"{BASE}/notebooks/claims.ipynb"),
-        code=TABLE_CODE + [os.path.normpath(f"{BASE}/workflow/common/claims.py")],
+        code=TABLE_CODE + workflow_code("claims.py"),
     output:
         **table_outputs("claims", "Claims"),
     log:
@@ -148,4 +174,5 @@ TABLES = [
     rules.table_masking.output,
     rules.table_digit_conversion.output,
     rules.table_genomics.output,
+    rules.table_attribution_prior.output,
 ]

@@ -1,8 +1,8 @@
 """Fetching external files: several sources, one digest, and nothing unverified under its name.
 
-Every source is read as a stream into a temporary file beside the target, hashed and counted on the
-way, and renamed to the target only if size and digest are the declared ones. What a source holds is
-thus of no consequence, and neither is an interruption at any moment.
+Every source is read as a stream into a temporary file beside the target, counted on the way, and
+renamed to the target only if size and digest of what was written are the declared ones. What a
+source holds is thus of no consequence, and neither is an interruption at any moment.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ MIRROR_VARIABLE = "XGRADIENT_MIRROR"
 
 _LOG = logging.getLogger(__name__)
 _CHUNK = 1 << 18
+# Where the table states no size: what is read of a source at most.
+_LARGEST = 1 << 30
 
 
 class FetchError(RuntimeError):
@@ -61,27 +63,29 @@ def _write_verified(stream: IO[bytes], file: DataFile, target: Path) -> Path:
     """Copy a stream to a temporary file beside the target; return it if it is the declared file."""
     # Not tempfile.mkstemp: its files stay unreadable for others, whatever the umask says.
     temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    digest, size = file.new_hash(), 0
+    largest = _LARGEST if file.size is None else file.size
+    size = 0
     try:
         with temporary.open("xb") as output:
-            # One byte past the declared size is enough to know, and bounds what a bomb can do.
-            while size <= file.size:
+            # One byte past the largest size is enough to know, and bounds what a bomb can do.
+            while size <= largest:
                 try:
-                    chunk = stream.read(min(_CHUNK, file.size + 1 - size))
+                    chunk = stream.read(min(_CHUNK, largest + 1 - size))
                 except UNREADABLE as error:
                     raise SourceError(f"unreadable after {size} bytes: {error}") from error
                 if not chunk:
                     break
                 size += len(chunk)
-                digest.update(chunk)
                 output.write(chunk)
-            if size > file.size:
-                raise SourceError(f"longer than the expected {file.size} bytes")
-            problem = file.mismatch(size, digest.hexdigest())
-            if problem is not None:
-                raise SourceError(problem)
+            if size > largest:
+                expected = "" if file.size is None else "expected "
+                raise SourceError(f"longer than the {expected}{largest} bytes")
             output.flush()
             os.fsync(output.fileno())
+        # Not on the way: the digest of a git blob begins with a size that may be unknown till now.
+        problem = find_problem(temporary, file)
+        if problem is not None:
+            raise SourceError(problem)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -137,7 +141,7 @@ def _failure(
         f"folder that the environment variable {MIRROR_VARIABLE} names, and run again:"
     )
     for files in groups.values():
-        lines += [f"  {folder / file.name}: {file.size} bytes, {file.digest}" for file in files]
+        lines += [f"  {folder / file.name}: {file.description}" for file in files]
     lines.append(f"The data set is described at {dataset.homepage}")
     return FetchError("\n".join(lines))
 
@@ -171,7 +175,8 @@ def fetch_dataset(
     mirror : str, optional
         Folder that is searched first, by default the one that the environment variable
         ``XGRADIENT_MIRROR`` names. The file, or the file with ``.gz`` appended, is looked for
-        in the data set's subfolder of the mirror and in the mirror itself.
+        in the data set's subfolder of the mirror and in the mirror itself, then the file in
+        ``SUBFOLDER.zip``, a zip archive of that subfolder.
     timeout : float
         Seconds to wait for a connection and for data. A transfer slower than 1 KiB/s for this
         long counts as timed out.
@@ -237,6 +242,7 @@ def fetch_dataset(
     if missing:
         raise _failure(dataset, missing, notes, folder)
     return [
-        FetchedFile(file.name, str(folder / file.name), file.size, file.digest, origin[file.name])
+        FetchedFile(file.name, str(path), path.stat().st_size, file.digest, origin[file.name])
         for file in dataset.files
+        for path in [folder / file.name]
     ]

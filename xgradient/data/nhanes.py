@@ -7,7 +7,6 @@ to the experiment, which fits them on its training rows.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,9 +57,6 @@ _NHEFS_MISSING = {
 
 # Codes without an order: they become one indicator per code.
 _NHEFS_NOMINAL = ("marital", "alcoholtype", "birthplace")
-
-_NHANES18_FEATURES = "nhanesi_shap/NHANESI_subset_X.csv"
-_NHANES18_FOLLOW_UP = "nhanesi_shap/NHANESI_subset_y.csv"
 
 
 @dataclass(frozen=True)
@@ -216,10 +212,12 @@ def nhanes(features_path: str | Path, labels_path: str | Path) -> MortalityTable
     )
 
 
-def nhanes18(path: str | Path, horizon: float = 10.0) -> MortalityTable:
+def nhanes18(
+    features_path: str | Path, follow_up_path: str | Path, horizon: float = 10.0
+) -> MortalityTable:
     """Read the 18-feature table of the ``shap`` project: mortality within some years.
 
-    The file gives the follow-up time y with a sign: dead after ``y`` years for y > 0, censored
+    The file of follow-up times gives them with a sign: dead after ``y`` years for y > 0, censored
     (last known alive) after ``-y`` years for y < 0, undocumented for y = 0. A participant who died
     within the horizon has label 1, one who was followed for longer label 0, whatever came later.
     Left out are the undocumented ones and those who were censored within the horizon, whose state
@@ -228,8 +226,11 @@ def nhanes18(path: str | Path, horizon: float = 10.0) -> MortalityTable:
 
     Parameters
     ----------
-    path : str or Path
-        ``nhanesi_shap.zip`` with ``NHANESI_subset_X.csv`` and ``NHANESI_subset_y.csv``.
+    features_path : str or Path
+        ``NHANESI_subset_X.csv``: a header, the row index in the first column, a feature in every
+        other.
+    follow_up_path : str or Path
+        ``NHANESI_subset_y.csv``: the row index and the column ``y``.
     horizon : float, default 10
         Years after the examination.
 
@@ -241,8 +242,8 @@ def nhanes18(path: str | Path, horizon: float = 10.0) -> MortalityTable:
     Raises
     ------
     ValueError
-        If the archive lacks a file, the two do not have the same rows, a value is not numeric, or
-        the horizon is not positive.
+        If the two files do not have the same rows, a value is not numeric, or the horizon is not
+        positive.
 
     References
     ----------
@@ -251,21 +252,15 @@ def nhanes18(path: str | Path, horizon: float = 10.0) -> MortalityTable:
     """
     if not horizon > 0:
         raise ValueError(f"the horizon must be a positive number of years, not {horizon!r}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            features, follow_up = (
-                pd.read_csv(archive.open(member), index_col=0)
-                for member in (_NHANES18_FEATURES, _NHANES18_FOLLOW_UP)
-            )
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not the archive of the 18-feature table: {error}") from error
-    _check_numeric(features, path)
-    _check_numeric(follow_up, path)
+    features = pd.read_csv(features_path, index_col=0)
+    follow_up = pd.read_csv(follow_up_path, index_col=0)
+    _check_numeric(features, features_path)
+    _check_numeric(follow_up, follow_up_path)
     if list(follow_up.columns) != ["y"] or not features.index.equals(follow_up.index):
-        raise ValueError(f"{path}: the features and the follow-up times have different rows")
+        raise ValueError(f"{features_path} and {follow_up_path} do not have the same rows")
     years = follow_up["y"].to_numpy(dtype=np.float64)
     if not np.isfinite(years).all():
-        raise ValueError(f"{path}: a follow-up time is missing or infinite")
+        raise ValueError(f"{follow_up_path}: a follow-up time is missing or infinite")
     undocumented = years == 0
     censored = (years < 0) & (-years < horizon)
     known = ~(undocumented | censored)

@@ -19,6 +19,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -46,7 +47,7 @@ _TRANSIENT_STATUS = (408, 429, 500, 502, 503, 504)
 _SLOWEST = 1024  # bytes per second
 _LONGEST_WAIT = 60  # seconds between two attempts, also where a server asks for more
 # What reading a damaged or vanishing stream can raise.
-UNREADABLE = (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError)
+UNREADABLE = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
 Consume = Callable[[IO[bytes]], Path]
 
@@ -121,6 +122,28 @@ class _LocalFile:
             return consume(_decompressed(stream, self._compression))
 
 
+class _ZippedFolder:
+    """A folder as a zip archive of itself; only the wanted member is read, as a stream."""
+
+    def __init__(self, label: str, path: str) -> None:
+        self.label, self._path = label, Path(path)
+
+    def deliver(self, file: DataFile, consume: Consume) -> Path:
+        member = f"{self._path.stem}/{file.name}"
+        with ExitStack() as stack:
+            try:
+                if not self._path.is_file():
+                    raise SourceError("no such file")
+                archive = stack.enter_context(zipfile.ZipFile(self._path))
+                stream = stack.enter_context(archive.open(member))
+            except KeyError as error:
+                raise SourceError(f"it has no member {member}") from error
+            # The last two are what zipfile says of unknown methods and of encrypted members.
+            except (*UNREADABLE, NotImplementedError, RuntimeError) as error:
+                raise SourceError(f"the archive is unreadable: {_explain(error)}") from error
+            return consume(stream)
+
+
 def _mirror_places(mirror: str, dataset: ExternalDataset) -> Iterator[Place]:
     folders = [Path(mirror)]
     if dataset.mirror is not None:
@@ -130,6 +153,9 @@ def _mirror_places(mirror: str, dataset: ExternalDataset) -> Iterator[Place]:
         for suffix, compression in (("", None), (".gz", "gzip")):
             path = f"{folder}{os.sep}{{name}}{suffix}"
             yield _LocalFile(f"mirror {path}", path, compression)
+    if dataset.mirror is not None:
+        path = f"{folders[0]}.zip"
+        yield _ZippedFolder(f"mirror {path}", path)
 
 
 def _file_address(source: Source) -> Place:

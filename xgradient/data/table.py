@@ -40,8 +40,9 @@ class DataFile:
     ----------
     name : str
         Plain file name, without a folder.
-    size : int
-        Length in bytes, after decompression.
+    size : int, optional
+        Length in bytes, after decompression. A git_blob may do without: its digest covers the
+        length too, so that a file whose length nobody wrote down can still be verified.
     sha256 : str, optional
         SHA-256 of the content, 64 hexadecimal digits.
     git_blob : str, optional
@@ -51,11 +52,12 @@ class DataFile:
     Raises
     ------
     ValueError
-        If the name is not plain, the size is not positive, or there is not exactly one digest.
+        If the name is not plain, the size is not positive or is missing beside a SHA-256, or there
+        is not exactly one digest.
     """
 
     name: str
-    size: int
+    size: int | None = None
     sha256: str | None = None
     git_blob: str | None = None
 
@@ -63,10 +65,12 @@ class DataFile:
         """Check what keeps a fetched file inside its folder and verifiable."""
         if not isinstance(self.name, str) or not _PLAIN_NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is not a plain file name")
-        if not isinstance(self.size, int) or self.size < 1:
-            raise ValueError(f"{self.name}: size must be a positive number of bytes")
         if (self.sha256 is None) == (self.git_blob is None):
             raise ValueError(f"{self.name}: give exactly one of {' and '.join(_DIGESTS)}")
+        if self.size is None and self.git_blob is None:
+            raise ValueError(f"{self.name}: size is missing")
+        if self.size is not None and (not isinstance(self.size, int) or self.size < 1):
+            raise ValueError(f"{self.name}: size must be a positive number of bytes")
         kind, _, digest = self.digest.partition(":")
         if not re.fullmatch(f"[0-9a-f]{{{_DIGESTS[kind]}}}", digest):
             raise ValueError(
@@ -78,17 +82,28 @@ class DataFile:
         """The expected digest with its kind, such as ``"sha256:ba89..."``."""
         return f"sha256:{self.sha256}" if self.sha256 is not None else f"git_blob:{self.git_blob}"
 
-    def new_hash(self) -> Any:
-        """Return a fresh hash object (as of `hashlib`), to be fed the whole content in order."""
+    @property
+    def description(self) -> str:
+        """What to look for: the size, if it is known, and the digest."""
+        return self.digest if self.size is None else f"{self.size} bytes, {self.digest}"
+
+    def new_hash(self, size: int) -> Any:
+        """Return a fresh hash object (as of `hashlib`), to be fed the whole content in order.
+
+        Parameters
+        ----------
+        size : int
+            Length of that content, bytes.
+        """
         if self.sha256 is not None:
             return hashlib.sha256()
         # Git's choice of SHA-1 is not ours to change; the size is hashed first.
-        return hashlib.sha1(f"blob {self.size}\0".encode(), usedforsecurity=False)
+        return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
 
     def mismatch(self, size: int, hexdigest: str) -> str | None:
         """Say in what a content of this size and digest differs from the file, if it does."""
         kind, _, expected = self.digest.partition(":")
-        if size != self.size:
+        if self.size is not None and size != self.size:
             return f"{size} bytes instead of {self.size}"
         if hexdigest != expected:
             return f"the bytes are not the expected ones ({kind} {hexdigest})"
@@ -299,9 +314,9 @@ def find_problem(path: str | Path, file: DataFile) -> str | None:
     if not path.is_file():
         return "not a regular file"
     size = path.stat().st_size
-    if size != file.size:
+    if file.size not in (None, size):
         return file.mismatch(size, "")
-    digest = file.new_hash()
+    digest = file.new_hash(size)
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
@@ -335,15 +350,14 @@ def read_verified(path: str | Path, file: DataFile) -> bytes:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"{path} is missing: fetch it, or put the file of {file.size} bytes with "
-            f"{file.digest} there"
+            f"{path} is missing: fetch it, or put the file there ({file.description})"
         ) from error
-    digest = file.new_hash()
+    digest = file.new_hash(len(content))
     digest.update(content)
     problem = file.mismatch(len(content), digest.hexdigest())
     if problem is not None:
         raise DigestError(
-            f"{path} is not the expected file: {problem}; expected {file.size} bytes with "
-            f"{file.digest}. Move it away and fetch it again."
+            f"{path} is not the expected file: {problem}; expected {file.description}. Move it "
+            "away and fetch it again."
         )
     return content

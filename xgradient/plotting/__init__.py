@@ -6,6 +6,7 @@ from xgradient.plotting.convergence import plot_convergence
 from xgradient.plotting.digits import plot_digit_conversion, plot_digit_example
 from xgradient.plotting.genomics import plot_motif_hits
 from xgradient.plotting.masking import plot_masked_images, plot_masking_curves
+from xgradient.plotting.priors import plot_eg_references, plot_prior_auc, plot_prior_cost
 from xgradient.plotting.style import save_figure
 
 __all__ = [
@@ -14,8 +15,11 @@ __all__ = [
     "plot_convergence",
     "plot_digit_conversion",
     "plot_digit_example",
+    "plot_eg_references",
     "plot_masked_images",
     "plot_masking_curves",
     "plot_motif_hits",
+    "plot_prior_auc",
+    "plot_prior_cost",
     "save_figure",
 ]

@@ -8,7 +8,7 @@ experiment on tables of features.
 """
 
 from xgradient.priors.auc import roc_auc
-from xgradient.priors.chunk import NonFiniteLossError
+from xgradient.priors.chunk import WITHOUT_PRIOR, NonFiniteLossError
 from xgradient.priors.comparison import PairedDifference, paired_difference, select_strength
 from xgradient.priors.penalty import attribution_prior_loss, gini
 from xgradient.priors.repetitions import RepetitionData, repetition_data, repetition_generator
@@ -23,6 +23,7 @@ from xgradient.priors.training import (
 __all__ = [
     "METHODS",
     "STRENGTHS",
+    "WITHOUT_PRIOR",
     "NonFiniteLossError",
     "PairedDifference",
     "PriorSettings",

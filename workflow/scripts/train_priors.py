@@ -1,0 +1,20 @@
+"""Train every method and strength on the repetitions of one shard (rule train_priors)."""
+
+from workflow.common.job import Job, write_facts
+from workflow.common.mortality import read_table
+from workflow.common.priors import shard_repetitions, train_shard
+
+with Job(snakemake) as job:
+    settings = snakemake.params.settings
+    rows = train_shard(
+        *read_table(snakemake.input.table),
+        shard_repetitions(
+            settings["n_repetitions"], snakemake.wildcards.scatteritem, job.device.type
+        ),
+        settings,
+        job.seed,
+        job.device,
+        lambda trainings: job.progress(trainings, "trainings"),
+    )
+    rows.to_csv(snakemake.output.rows, index=False)
+    write_facts(snakemake.output.facts, job.facts([snakemake.input.table]))
