@@ -17,13 +17,14 @@ include: "workflow/rules/relative_difference.smk"
 include: "workflow/rules/convergence.smk"
 include: "workflow/rules/contrast.smk"
 include: "workflow/rules/masking.smk"
+include: "workflow/rules/digits.smk"
 include: "workflow/rules/priors.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
-localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps, masking, attribution_prior
+localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps, masking, digit_conversion, attribution_prior
 
 
 rule all:
@@ -76,6 +77,13 @@ rule masking:
         rules.table_masking.output,
         rules.figure_masking.output,
         rules.figure_masked_images.output,
+
+
+rule digit_conversion:
+    input:
+        rules.table_digit_conversion.output,
+        rules.figure_digit_conversion.output,
+        rules.figure_digit_conversion_example.output,
 
 
 rule attribution_prior:

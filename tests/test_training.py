@@ -18,8 +18,9 @@ from torch import nn
 import xgradient.training as training
 from xgradient.data.images import mnist_subset
 from xgradient.data.tensors import ImageTensors, denormalise, loader, normalise
+from xgradient.evaluation import evaluate
 from xgradient.models import build_model
-from xgradient.training import TrainingSettings, evaluate, train
+from xgradient.training import TrainingSettings, train
 
 QUICK = {"batch_size": 64, "learning_rate": 2e-3, "horizontal_flip": False}
 
@@ -56,8 +57,8 @@ def test_real_digits_are_learned(optimizer):
     rate = {"adamw": 3e-3, "sgd": 0.05}[optimizer]
     settings = TrainingSettings(epochs=3, optimizer=optimizer, **QUICK | {"learning_rate": rate})
     net = small_net()
-    result = train(net, digits(0, 3000), digits(3000, 3500), 10, settings, seed=1)
-    measured = evaluate(net, loader(digits(3500, 5000), 500), 10)
+    result = train(net, digits(0, 3000), digits(3000, 3500), settings, seed=1)
+    measured = evaluate(net, loader(digits(3500, 5000), 500))
     assert measured["top1"] > 85
     assert measured["top1"] <= measured["top5"] <= 100
     assert result.history[0]["epoch"] == 0 and math.isnan(result.history[0]["train_loss"])
@@ -77,7 +78,7 @@ def test_the_net_ends_with_its_best_validation_epoch(monkeypatch):
     monkeypatch.setattr(training, "evaluate", scripted)
     net = small_net()
     settings = TrainingSettings(epochs=4, **QUICK)
-    result = train(net, digits(0, 512), digits(512, 600), 10, settings, seed=1)
+    result = train(net, digits(0, 512), digits(512, 600), settings, seed=1)
     assert result.best_epoch == 2
     final = net.state_dict()
     for name, value in snapshots[2].items():
@@ -87,14 +88,14 @@ def test_the_net_ends_with_its_best_validation_epoch(monkeypatch):
 
 def test_zero_epochs_return_the_net_as_it_came():
     net = small_net()
-    result = train(net, digits(0, 128), digits(128, 200), 10, TrainingSettings(epochs=0), seed=1)
+    result = train(net, digits(0, 128), digits(128, 200), TrainingSettings(epochs=0), seed=1)
     assert equal_parameters(net, small_net()) and result.best_epoch == 0
 
 
 def test_equal_seeds_give_equal_bits_and_others_do_not():
     def trained(seed):
         net = small_net()
-        train(net, *pair(), 10, TrainingSettings(epochs=1, **QUICK), seed)
+        train(net, *pair(), TrainingSettings(epochs=1, **QUICK), seed)
         return net
 
     first = trained(seed=1)
@@ -110,7 +111,7 @@ def test_the_callers_random_state_is_left_alone():
     net = small_net()
     torch.manual_seed(7)
     state = torch.get_rng_state()
-    train(net, *pair(), 10, TrainingSettings(epochs=1, **QUICK), seed=1)
+    train(net, *pair(), TrainingSettings(epochs=1, **QUICK), seed=1)
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -122,7 +123,7 @@ class Interrupted(Exception):
 def test_an_interrupted_training_resumes_to_the_same_bits(tmp_path, monkeypatch, schedule):
     settings = TrainingSettings(epochs=3, schedule=schedule, step_epochs=1, **QUICK)
     uninterrupted = small_net()
-    expected = train(uninterrupted, *pair(), 10, settings, seed=3)
+    expected = train(uninterrupted, *pair(), settings, seed=3)
 
     checkpoint = tmp_path / "training.ckpt"
     net = small_net()
@@ -137,11 +138,11 @@ def test_an_interrupted_training_resumes_to_the_same_bits(tmp_path, monkeypatch,
 
     monkeypatch.setattr(training, "evaluate", interrupting)
     with pytest.raises(Interrupted):
-        train(net, *pair(), 10, settings, seed=3, checkpoint=checkpoint)
+        train(net, *pair(), settings, seed=3, checkpoint=checkpoint)
     monkeypatch.setattr(training, "evaluate", real)
     assert checkpoint.is_file()
     resumed = small_net(seed=8)  # what it starts from must not matter
-    result = train(resumed, *pair(), 10, settings, seed=3, checkpoint=checkpoint)
+    result = train(resumed, *pair(), settings, seed=3, checkpoint=checkpoint)
     assert equal_parameters(resumed, uninterrupted)
     assert result.best_epoch == expected.best_epoch
     assert [row["train_loss"] for row in result.history[1:]] == [
@@ -154,10 +155,10 @@ def test_a_foreign_or_torn_checkpoint_is_not_used(tmp_path, caplog):
     checkpoint = tmp_path / "training.ckpt"
     reference = small_net()
     settings = TrainingSettings(epochs=1, **QUICK)
-    train(reference, *pair(), 10, settings, seed=1)
+    train(reference, *pair(), settings, seed=1)
     checkpoint.write_bytes(b"torn")
     net = small_net()
-    train(net, *pair(), 10, settings, seed=1, checkpoint=checkpoint)
+    train(net, *pair(), settings, seed=1, checkpoint=checkpoint)
     assert equal_parameters(net, reference)
     assert "training starts anew" in caplog.text
 
@@ -170,7 +171,6 @@ def test_a_diverging_training_is_an_error():
         train(
             build_model("vgg16", num_classes=10, in_channels=1, geometry="small"),
             *pair(),
-            10,
             settings,
             seed=1,
         )
@@ -194,21 +194,7 @@ def test_impossible_settings_are_refused_by_name(wrong, message):
 
 def test_fewer_images_than_a_batch_are_refused():
     with pytest.raises(ValueError, match="100 training images are fewer than one batch of 128"):
-        train(small_net(), digits(0, 100), digits(100, 200), 10, TrainingSettings(epochs=1), 1)
-
-
-def test_evaluate_counts_images_not_batches_or_classes():
-    class Echo(nn.Module):
-        def forward(self, inputs):
-            return inputs.mean(dim=(2, 3))
-
-    images = torch.zeros(5, 6, 2, 2, dtype=torch.uint8)
-    images[range(5), [0, 0, 0, 0, 1]] = 255
-    data = ImageTensors(images, torch.tensor([0, 0, 0, 1, 5]), [0.0] * 6, [1.0] * 6)
-    measured = evaluate(Echo(), loader(data, 4), 6)
-    assert measured["top1"] == pytest.approx(60.0)
-    # Of the two wrong ones, class 1 is among the five best (a tie in order of index), class 5 not.
-    assert measured["top5"] == pytest.approx(80.0)
+        train(small_net(), digits(0, 100), digits(100, 200), TrainingSettings(epochs=1), 1)
 
 
 def test_normalisation_is_undone():
@@ -230,13 +216,13 @@ def test_two_processes_train_together(tmp_path):
             from lightning_fabric import Fabric
             from test_training import QUICK, digits, small_net
             from xgradient.data.tensors import loader
-            from xgradient.training import TrainingSettings, evaluate, train
+            from xgradient.training import TrainingSettings, train
 
             def main(fabric):
                 torch.set_num_threads(1)
                 net = small_net()
                 settings = TrainingSettings(epochs=2, **QUICK)
-                result = train(net, digits(0, 2000), digits(2000, 2500), 10, settings, 1, fabric)
+                result = train(net, digits(0, 2000), digits(2000, 2500), settings, 1, fabric)
                 total = sum(p.double().sum().item() for p in net.parameters())
                 with open({str(tmp_path)!r} + f"/{{fabric.global_rank}}.json", "w") as file:
                     json.dump([total, result.history[-1]["validation_top1"]], file)

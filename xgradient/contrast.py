@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import nn
 
+from xgradient.homogeneous import evaluation_mode
+
 __all__ = ["contrast_accuracy"]
 
 
@@ -47,17 +49,13 @@ def contrast_accuracy(
         raise ValueError(f"every contrast factor must be greater than 0, not {list(alphas)}")
     correct = [0] * len(alphas)
     n_images = 0
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluation_mode(model):
         for inputs, labels in batches:
             inputs, labels = inputs.to(device), labels.to(device)
             n_images += len(labels)
             for index, alpha in enumerate(alphas):
                 predicted = model(alpha * inputs).argmax(dim=1)
                 correct[index] += int((predicted == labels).sum())
-    finally:
-        model.train(was_training)
     if n_images == 0:
         raise ValueError("no images to measure the accuracy on")
     return [100.0 * count / n_images for count in correct]

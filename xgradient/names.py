@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "DIGIT_METHODS",
     "METHODS",
     "NETWORKS",
     "PRIORS",
@@ -41,6 +42,19 @@ METHODS = {
     "random": "Random",
 }
 """Attribution methods as the masking metrics print them, in the order of legends and tables."""
+
+DIGIT_METHODS = {
+    "abs_grad_masked": "|Gradient|, masked",
+    "guided_backprop_masked": "Guided backprop, masked",
+    "guided_backprop_times_input": "Guided backprop × input",
+    "gradient_times_input": "Gradient × input",
+    "integrated_gradients_5": "IG-5",
+    "integrated_gradients_10": "IG-10",
+    "deeplift_rescale": "DeepLIFT-Rescale",
+    "deeplift_revealcancel": "DeepLIFT-RevealCancel",
+    "x_gradient": "XG on the X-DNN",
+}
+"""Attributions of the digit conversion, in the order of its table and figure."""
 
 PRIORS = {
     "unregularised": "Unreg.",

@@ -17,14 +17,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional
-from torch.utils.data import DataLoader
-from torchmetrics import MeanMetric
-from torchmetrics.classification import MulticlassAccuracy
 from tqdm.auto import tqdm
 
 from xgradient.data.tensors import ImageTensors, loader
+from xgradient.evaluation import evaluate
 
-__all__ = ["TrainingResult", "TrainingSettings", "evaluate", "train"]
+__all__ = ["TrainingResult", "TrainingSettings", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -120,10 +118,10 @@ class TrainingResult:
     history : list of dict
         One row per epoch: ``epoch`` (0 is the network before training), ``train_loss`` (nats; NaN
         for epoch 0), ``validation_loss`` (nats), ``validation_top1`` (percent), ``learning_rate``
-        (at the end of the epoch).
+        (at the end of the epoch). NaN where there is nothing to validate on.
     best_epoch : int
         The epoch whose parameters the network now has: the best ``validation_top1``, the first of
-        equals.
+        equals; without validation the last.
     """
 
     history: list[dict[str, float]]
@@ -159,53 +157,6 @@ def _make_schedule(
     return schedulers.ConstantLR(optimizer, factor=1.0)
 
 
-@torch.no_grad()
-def evaluate(
-    model: nn.Module,
-    data: DataLoader,
-    num_classes: int,
-    device: torch.device | str = "cpu",
-) -> dict[str, float]:
-    """Measure the cross-entropy and the top-1 and top-5 accuracy.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Maps (N, C, H, W) to logits (N, num_classes); evaluated in evaluation mode, which is
-        restored.
-    data : DataLoader
-        Batches of inputs and labels.
-    num_classes : int
-        Number of logits; with fewer than five classes top-5 is 100 by definition.
-    device : torch.device or str
-        Where the network is.
-
-    Returns
-    -------
-    dict
-        ``loss`` (nats), ``top1`` and ``top5`` (percent, of all images, not averaged over classes).
-    """
-    loss = MeanMetric().to(device)
-    top1 = MulticlassAccuracy(num_classes, average="micro").to(device)
-    top5 = MulticlassAccuracy(num_classes, top_k=min(5, num_classes), average="micro").to(device)
-    was_training = model.training
-    model.eval()
-    try:
-        for inputs, labels in data:
-            inputs, labels = inputs.to(device), labels.to(device)
-            logits = model(inputs).float()
-            loss.update(functional.cross_entropy(logits, labels), len(labels))
-            top1.update(logits, labels)
-            top5.update(logits, labels)
-    finally:
-        model.train(was_training)
-    return {
-        "loss": loss.compute().item(),
-        "top1": 100.0 * top1.compute().item(),
-        "top5": 100.0 * top5.compute().item(),
-    }
-
-
 def _flip_at_random(inputs: torch.Tensor) -> torch.Tensor:
     mirrored = torch.rand(len(inputs), device=inputs.device) < 0.5
     return torch.where(mirrored[:, None, None, None], inputs.flip(-1), inputs)
@@ -227,8 +178,7 @@ def _restore_random_state(state: Mapping[str, torch.Tensor], device: torch.devic
 def train(
     model: nn.Module,
     training_data: ImageTensors,
-    validation_data: ImageTensors,
-    num_classes: int,
+    validation_data: ImageTensors | None,
     settings: TrainingSettings,
     seed: int,
     fabric: Fabric | None = None,
@@ -244,11 +194,12 @@ def train(
     Parameters
     ----------
     model : torch.nn.Module
-        Maps (N, C, H, W) to logits (N, num_classes).
-    training_data, validation_data : ImageTensors
-        What to learn from and what to choose the epoch on.
-    num_classes : int
-        Number of logits.
+        Maps (N, C, H, W) to logits (N, K).
+    training_data : ImageTensors
+        What to learn from.
+    validation_data : ImageTensors or None
+        What to choose the epoch on; ``None`` keeps the last epoch, for trainings of a fixed length
+        on all there is.
     settings : TrainingSettings
         Optimiser, schedule, number of epochs and so on.
     seed : int
@@ -289,7 +240,6 @@ def train(
             model,
             training_data,
             validation_data,
-            num_classes,
             settings,
             seed,
             fabric,
@@ -301,8 +251,7 @@ def train(
 def _train(
     model: nn.Module,
     training_data: ImageTensors,
-    validation_data: ImageTensors,
-    num_classes: int,
+    validation_data: ImageTensors | None,
     settings: TrainingSettings,
     seed: int,
     fabric: Fabric,
@@ -317,11 +266,20 @@ def _train(
     batches = fabric.setup_dataloaders(
         loader(training_data, settings.batch_size, shuffle=True, drop_last=True, generator=order)
     )
-    validation = fabric.setup_dataloaders(loader(validation_data, 500))
+    validation = None
+    if validation_data is not None:
+        validation = fabric.setup_dataloaders(loader(validation_data, 100))
     schedule = _make_schedule(optimizer, settings, len(batches)) if settings.epochs else None
 
     def validate() -> dict[str, float]:
-        measured = evaluate(model, validation, num_classes, fabric.device)
+        if validation is None:
+            return {"validation_loss": math.nan, "validation_top1": math.nan}
+        measured = evaluate(
+            model,
+            validation,
+            fabric.device,
+            lambda sums: fabric.all_reduce(sums, reduce_op="sum"),
+        )
         return {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
 
     identity = {"settings": asdict(settings), "seed": seed, "images": len(training_data)}
@@ -341,7 +299,7 @@ def _train(
         if hasattr(batches.sampler, "set_epoch"):  # several processes draw one common order
             batches.sampler.set_epoch(epoch)
         model.train()
-        total = MeanMetric().to(fabric.device)
+        total = torch.zeros((), dtype=torch.float64, device=fabric.device)
         bar = tqdm(
             batches,
             desc=f"{progress} epoch {epoch}/{settings.epochs}",
@@ -359,8 +317,8 @@ def _train(
                 fabric.clip_gradients(model, optimizer, max_norm=settings.clip_norm)
             optimizer.step()
             schedule.step()
-            total.update(loss.detach())
-        train_loss = total.compute().item()
+            total += loss.detach()
+        train_loss = fabric.all_reduce(total / len(batches), reduce_op="mean").item()
         rate = schedule.get_last_lr()[0]
         if not math.isfinite(train_loss):
             raise RuntimeError(
@@ -369,17 +327,19 @@ def _train(
             )
         row = {"epoch": epoch, "train_loss": train_loss, **validate(), "learning_rate": rate}
         logger.info(
-            "%s epoch %d/%d: train loss %.4f, validation loss %.4f, validation top-1 %.2f %%",
+            "%s epoch %d/%d: train loss %.4f%s",
             progress or "training",
             epoch,
             settings.epochs,
             train_loss,
-            row["validation_loss"],
-            row["validation_top1"],
+            ""
+            if validation is None
+            else f", validation loss {row['validation_loss']:.4f}, "
+            f"validation top-1 {row['validation_top1']:.2f} %",
         )
         best_so_far = max(past["validation_top1"] for past in state["history"])
         state["history"].append(row)
-        if row["validation_top1"] > best_so_far:
+        if validation is None or row["validation_top1"] > best_so_far:
             state["best_epoch"], state["best"] = epoch, _snapshot(inner)
         if checkpoint is not None:
             _write_checkpoint(state, checkpoint, fabric, inner, optimizer, schedule, order)

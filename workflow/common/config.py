@@ -98,6 +98,7 @@ def _check_relations(config: Mapping[str, Any]) -> None:
             f"reference has only reference_steps = {convergence['reference_steps']}: raise it"
         )
     _check_masking(config["masking"], config["networks"]["architectures"])
+    _check_digit_conversion(config["digit_conversion"])
     _check_attribution_prior(config["attribution_prior"])
 
 
@@ -128,6 +129,17 @@ def _check_masking(masking: Mapping[str, Any], trained: list[str]) -> None:
                 f"config: masking.shards is {masking['shards']}, but {masking['n_images']} images "
                 f"make only {n_blocks} batches of {masking['batch_size']}: lower shards or "
                 "batch_size"
+            )
+
+
+def _check_digit_conversion(settings: Mapping[str, Any]) -> None:
+    example = settings["example"]
+    for name, wanted in (("weights", "weights"), ("task", "tasks"), ("method", "methods")):
+        if example[name] not in settings[wanted]:
+            raise ConfigError(
+                f"config: digit_conversion.example.{name} is {example[name]}, but "
+                f"digit_conversion.{wanted} has only "
+                f"{', '.join(str(value) for value in settings[wanted])}"
             )
 
 

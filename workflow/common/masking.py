@@ -104,6 +104,7 @@ def attribute_blocks(
     methods: Sequence[str],
     n_steps: int,
     seed: int,
+    internal_batch_size: int | None = None,
 ) -> dict[str, Tensor]:
     """Attribute the true-label logit of the images of some blocks.
 
@@ -121,6 +122,8 @@ def attribute_blocks(
         Nodes of Integrated Gradients.
     seed : int
         Of the experiment's random draws.
+    internal_batch_size : int, optional
+        Rows of one pass of Integrated Gradients through the net; by default a block.
 
     Returns
     -------
@@ -156,7 +159,9 @@ def attribute_blocks(
         return lambda inputs, labels, block: attribute(model, inputs, labels, **settings)
 
     attributes = {
-        "ig": deterministic(integrated_gradients, n_steps=n_steps),
+        "ig": deterministic(
+            integrated_gradients, n_steps=n_steps, internal_batch_size=internal_batch_size
+        ),
         "random": random,
         "gradient": deterministic(saliency),
         "expected_gradients": expected,

@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 if workflow.basedir not in sys.path:
     sys.path.insert(0, workflow.basedir)
 
+from workflow.common.claims import load_claims
 from workflow.common.config import ConfigError, check_config
 from workflow.common.seeds import job_seed
 from xgradient.data.table import load_table
@@ -27,6 +28,8 @@ NET = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}"
 ENVIRONMENT = f"{workflow.basedir}/envs/xgradient.yaml"
 DATASET_TABLE = os.path.normpath(f"{BASE}/workflow/datasets.yaml")
 EXTERNAL = load_table(DATASET_TABLE)
+CLAIM_LIST = os.path.normpath(f"{BASE}/workflow/claims.yaml")
+CLAIMS = load_claims(CLAIM_LIST)
 
 
 wildcard_constraints:
@@ -86,6 +89,16 @@ def training_start(wildcards):
 def masking_settings(*names):
     """The part of the settings that a stage uses: changing another part does not rerun it."""
     return {name: config["masking"][name] for name in names}
+
+
+def digit_settings(*names):
+    """As masking_settings, for the digit conversion."""
+    return {name: config["digit_conversion"][name] for name in names}
+
+
+def digit_weights(wildcards):
+    """The weights that the authors of DeepLIFT released; none for a net that is trained here."""
+    return f"{RESULTS}/deeplift_mnist/fetched.json" if wildcards.weights == "published" else []
 
 
 def prior_settings(*names):
@@ -158,3 +171,12 @@ MODEL_CODE = code(
     "data/tensors.py",
 )
 ATTRIBUTION_CODE = code("attribution.py", "homogeneous.py")
+DEEPLIFT_CODE = code(
+    "deeplift/attribute.py",
+    "deeplift/dispatch.py",
+    "deeplift/graph.py",
+    "deeplift/operations.py",
+    "deeplift/propagate.py",
+    "deeplift/rules.py",
+    "deeplift/signals.py",
+)

@@ -23,7 +23,9 @@ rule attribute_shard:
     output:
         temp(f"{SHARD}/attributions.safetensors"),
     params:
-        settings=masking_settings("methods", "n_steps", "n_images", "batch_size"),
+        settings=masking_settings(
+            "methods", "n_steps", "internal_batch_size", "n_images", "batch_size"
+        ),
         # Not of the net or the shard: every net sees the same random draws for an image.
         seed=job_seed(config["seed"], "masking", DATASET),
         device=config["device"],

@@ -5,7 +5,7 @@ rule train:
         start=training_start,
         train=SPLITS["train"],
         validation=SPLITS["validation"],
-        code=MODEL_CODE + code("training.py"),
+        code=MODEL_CODE + code("training.py", "evaluation.py"),
     output:
         model=f"{NET}/model.safetensors",
         history=report(
@@ -60,7 +60,7 @@ rule measure_accuracy:
     input:
         model=f"{NET}/model.safetensors",
         test=SPLITS["test"],
-        code=MODEL_CODE + code("training.py"),
+        code=MODEL_CODE + code("evaluation.py", "homogeneous.py"),
     output:
         table=f"{NET}/accuracy.csv",
         facts=f"{NET}/accuracy.json",

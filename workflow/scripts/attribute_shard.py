@@ -21,6 +21,7 @@ with Job(snakemake) as job:
         methods_for(settings["methods"], wildcards.variant),
         settings["n_steps"],
         job.seed,
+        settings["internal_batch_size"],
     )
     facts = job.facts([snakemake.input.model, snakemake.input.test, snakemake.input.train])
     save_tensors(snakemake.output[0], attributions, facts)

@@ -1,25 +1,25 @@
 """Measure the top-1 and top-5 accuracy of one net on the test images (rule measure_accuracy)."""
 
 import pandas as pd
+import torch
 
-from workflow.common.files import load_split, split_facts
+from workflow.common.files import load_split
 from workflow.common.job import Job, write_facts
 from xgradient.checkpoints import load_model
 from xgradient.data.tensors import loader
-from xgradient.training import evaluate
+from xgradient.evaluation import evaluate
 
 with Job(snakemake) as job:
     settings = snakemake.params.settings
     data = load_split(snakemake.input.test, settings["n_images"])
-    num_classes = len(split_facts(snakemake.input.test)["class_names"])
     model = load_model(snakemake.input.model).to(job.device)
-    measured = evaluate(model, loader(data, settings["batch_size"]), num_classes, job.device)
+    model = model.to(memory_format=torch.channels_last)  # faster on most processors
+    measured = evaluate(model, loader(data, settings["batch_size"]), job.device)
     row = {
         "dataset": snakemake.params.dataset,
         **snakemake.wildcards,
-        # Divided in float32: the digits beyond are no information.
-        "top1": round(measured["top1"], 4),
-        "top5": round(measured["top5"], 4),
+        "top1": measured["top1"],
+        "top5": measured["top5"],
         "n_images": len(data),
     }
     pd.DataFrame([row]).to_csv(snakemake.output.table, index=False)

@@ -42,7 +42,6 @@ with Job(snakemake) as job:
         model,
         training_data,
         validation_data,
-        num_classes,
         TrainingSettings.from_mapping(params.settings),
         job.seed,
         fabric,

@@ -50,8 +50,8 @@ class AlexNet(nn.Module):
             stem = nn.Conv2d(in_channels, 64, kernel_size=11, stride=4, padding=2, bias=bias)
             channels, pooled_side, hidden = (64, 192, 384, 256, 256), 6, 4096
         else:
-            stem = nn.Conv2d(in_channels, 16, kernel_size=5, stride=1, padding=2, bias=bias)
-            channels, pooled_side, hidden = (16, 32, 64, 48, 48), 2, 256
+            stem = nn.Conv2d(in_channels, 8, kernel_size=5, stride=1, padding=2, bias=bias)
+            channels, pooled_side, hidden = (8, 24, 48, 48, 48), 2, 256
         self.features = nn.Sequential(
             stem,
             nn.ReLU(),

@@ -7,11 +7,9 @@ and the change of the log-odds between the two classes is the score of the attri
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +23,6 @@ from xgradient.attribution import (
 )
 from xgradient.deeplift import deeplift
 from xgradient.homogeneous import evaluation_mode
-from xgradient.keras_weights import channels_first, load_keras_weights
 
 # (original class, target class) of the paper's Figure 4.
 DIGIT_TASKS = ((8, 3), (8, 6), (9, 1), (4, 1))
@@ -34,67 +31,6 @@ N_ERASED = 157
 ERASING_RULES = ("published", "fixed")
 
 Attribution = Callable[[nn.Module, Tensor, Tensor], Tensor]
-
-
-def digit_convnet(bias: bool = True) -> nn.Sequential:
-    """Build the network of the paper for MNIST, 239,594 parameters.
-
-    Parameters
-    ----------
-    bias : bool, optional
-        ``False`` builds its X-DNN twin.
-
-    Returns
-    -------
-    torch.nn.Sequential
-        Maps raw images (N, 1, 28, 28), grey values 0 to 255, to logits (N, 10).
-    """
-    return nn.Sequential(
-        OrderedDict(
-            conv1=nn.Conv2d(1, 32, kernel_size=4, stride=2, bias=bias),
-            relu1=nn.ReLU(),
-            conv2=nn.Conv2d(32, 64, kernel_size=4, stride=2, bias=bias),
-            relu2=nn.ReLU(),
-            dropout1=nn.Dropout(0.25),
-            flatten=nn.Flatten(),
-            fc1=nn.Linear(64 * 5 * 5, 128, bias=bias),
-            relu3=nn.ReLU(),
-            dropout2=nn.Dropout(0.5),
-            fc2=nn.Linear(128, 10, bias=bias),
-        )
-    )
-
-
-def load_digit_convnet(path: str | Path) -> nn.Sequential:
-    """Build the network of the paper with the weights that its authors released.
-
-    Parameters
-    ----------
-    path : str or Path
-        ``keras2_mnist_cnn_allconv.h5``.
-
-    Returns
-    -------
-    torch.nn.Sequential
-        As `digit_convnet`, in evaluation mode.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    KerasWeightsError
-        If it does not hold the weights of this network; the message names the layer.
-    """
-    model = digit_convnet()
-    layers = {
-        "conv2d_1": model.conv1,
-        "conv2d_2": model.conv2,
-        "dense_1": model.fc1,
-        "dense_2": model.fc2,
-    }
-    load_keras_weights(path, layers)
-    channels_first(model.fc1, channels=model.conv2.out_channels)
-    return model.eval()
 
 
 def _gradient_size_masked(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
@@ -192,6 +128,33 @@ def convert_digits(
         return attribution(model, images, labels)
 
     difference = attribute(original) - attribute(target)
+    return erase_pixels(model, images, difference, original, target, erasing, n_pixels)
+
+
+def erase_pixels(
+    model: nn.Module,
+    images: Tensor,
+    difference: Tensor,
+    original: int,
+    target: int,
+    erasing: str = "published",
+    n_pixels: int = N_ERASED,
+) -> DigitConversion:
+    """Do the second half of `convert_digits`, for attributions that are at hand.
+
+    Parameters
+    ----------
+    model, images, original, target, erasing, n_pixels
+        As in `convert_digits`.
+    difference : torch.Tensor
+        Attribution for the original class minus attribution for the target class, shaped like the
+        images.
+
+    Returns
+    -------
+    DigitConversion
+        Scores and masked images.
+    """
     erased = pixels_to_erase(difference, erasing, n_pixels)
     masked = images.masked_fill(erased, 0.0)
     with torch.no_grad(), evaluation_mode(model):
