@@ -344,13 +344,13 @@ def test_published_means_hold_within_the_tolerance(root):
         {
             "method": ["unregularised", "xg", "xg", "ig"],
             "selected": [True, True, False, True],
-            "test_auc": [0.7058 + 0.0059, 0.7685 - 0.0065, 0.7685, float("nan")],
+            # Within 0.006 of 0.70771 and 0.704; of 0.767326 but not of 0.769719.
+            "test_auc": [0.7095, 0.7635, 0.7685, float("nan")],
         }
     )
     compared = compare_with_published(ours, published, None).set_index("method")
     assert compared["holds"].to_dict() == {"unregularised": "yes", "xg": "no"}
-    # The mean of the two runs.
-    assert compared.loc["xg", "published"] == pytest.approx((0.769719 + 0.767326) / 2)
+    assert compared.loc["xg", "difference"] == pytest.approx(0.7635 - 0.769719)
     assert set(compare_with_published(ours, published, "because")["holds"]) == {"because"}
 
 

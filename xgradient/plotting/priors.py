@@ -149,7 +149,7 @@ def plot_prior_cost(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Horizontal bars on a logarithmic axis, each with its value.
+        Horizontal bars from 1 on a logarithmic axis, each with its value.
     """
     set_style()
     rows = table[table["selected"]]
