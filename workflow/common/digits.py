@@ -21,6 +21,7 @@ __all__ = [
     "network_of",
     "of_class",
     "task_name",
+    "top1",
 ]
 
 
@@ -39,6 +40,18 @@ def load_net(path: str | Path) -> nn.Module:
     except RuntimeError as error:
         raise ValueError(f"{path} does not hold this network: {error}") from error
     return model.eval()
+
+
+@torch.no_grad()
+def top1(model: nn.Module, data: ImageTensors) -> float:
+    """Return the share of grey-value images that a net in evaluation mode classifies, percent."""
+    device = next(model.parameters()).device
+    correct = 0
+    for start in range(0, len(data), 500):
+        part = slice(start, start + 500)
+        predicted = model(data.images[part].float().to(device)).argmax(dim=1)
+        correct += int((predicted.cpu() == data.labels[part]).sum())
+    return 100 * correct / len(data)
 
 
 def network_of(method: str) -> str:

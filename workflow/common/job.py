@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import datetime
 import hashlib
 import json
@@ -22,6 +24,9 @@ import torch
 from tqdm.auto import tqdm
 
 __all__ = ["Job", "sha256_of", "write_facts"]
+
+# Numbers of the options in malloc.h of glibc.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 _VERSIONS = ("numpy", "safetensors", "snakemake", "torch", "torchvision")
 
@@ -53,6 +58,18 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep large blocks that were freed, for the next batch.
+
+    By default it returns them to the system and has new ones zeroed, batch after batch: a fifth of
+    the processor time of a small training. Elsewhere this does nothing.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)
+        mallopt(_M_TRIM_THRESHOLD, 256 * 2**20)
 
 
 class Job:
@@ -108,6 +125,7 @@ class Job:
             )
             logger.error("%s", error)
             raise error
+        _keep_freed_memory()
         random.seed(self.seed)
         np.random.seed(self.seed)
         torch.manual_seed(self.seed)

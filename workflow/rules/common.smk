@@ -91,11 +91,6 @@ def part_of(section, *names):
     return {name: config[section][name] for name in names}
 
 
-def digit_weights(wildcards):
-    """The weights that the authors of DeepLIFT released; none for a net that is trained here."""
-    return f"{RESULTS}/deeplift_mnist/fetched.json" if wildcards.weights == "published" else []
-
-
 def measurements(experiment, variants, architectures=ARCHITECTURES):
     """The CSV files of one experiment, and beside them what made them, over all nets."""
     stem = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}/{experiment}"

@@ -7,46 +7,35 @@ DIGIT_NET = f"{RESULTS}/mnist/digit_convnet-{{weights}}"
 DIGIT_TABLE_CODE = workflow_code("digit_scores.py")
 
 
-# Both nets in one job: the regular one and, made from it, its X-DNN.
-rule make_digit_convnet:
+rule train_digit_convnet:
     input:
-        released=digit_weights,
         train=DIGIT_SPLITS["train"],
         validation=DIGIT_SPLITS["validation"],
-        test=DIGIT_SPLITS["test"],
-        table=ancient(DATASET_TABLE),
         code=code(
             "digits/network.py",
-            "keras_weights.py",
             "training.py",
             "evaluation.py",
             "homogeneous.py",
             "data/tensors.py",
         ),
     output:
-        regular=f"{DIGIT_NET}/regular.safetensors",
-        x=f"{DIGIT_NET}/x.safetensors",
-        accuracy=f"{DIGIT_NET}/accuracy.csv",
-        facts=f"{DIGIT_NET}/accuracy.json",
+        regular=f"{RESULTS}/mnist/digit_convnet-trained/regular.safetensors",
+        x=f"{RESULTS}/mnist/digit_convnet-trained/x.safetensors",
         history=report(
-            f"{DIGIT_NET}/history.csv",
+            f"{RESULTS}/mnist/digit_convnet-trained/history.csv",
             caption="../report/digit_history.rst",
             category="Training",
-            labels={"architecture": "digit conversion", "variant": "{weights}"},
+            labels={"architecture": "digit conversion", "variant": "regular, then x"},
         ),
     params:
-        training=DIGITS["training"],
+        regular=DIGITS["training"],
         x=DIGITS["x"],
-        data=config["data"],
-        digests={file.name: file.digest for file in EXTERNAL["deeplift_mnist"].files},
-        seed=seed("digit_convnet"),
+        seed=job_seed(config["seed"], "train", "digit_convnet"),
         device=config["device"],
-    wildcard_constraints:
-        weights="trained|published",
     log:
-        f"{LOGS}/make_digit_convnet/{{weights}}.log",
+        f"{LOGS}/train_digit_convnet.log",
     benchmark:
-        f"{BENCHMARKS}/make_digit_convnet/{{weights}}.tsv"
+        f"{BENCHMARKS}/train_digit_convnet.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -55,19 +44,40 @@ rule make_digit_convnet:
     resources:
         gpu=GPU,
     script:
-        "../scripts/make_digit_convnet.py"
+        "../scripts/train_digit_convnet.py"
+
+
+rule read_digit_weights:
+    input:
+        # Only its existence matters: the digests are checked again when the files are read.
+        fetched=ancient(f"{RESULTS}/deeplift_mnist/fetched.json"),
+        table=ancient(DATASET_TABLE),
+        code=code("digits/network.py", "keras_weights.py", "homogeneous.py", "data/table.py"),
+    output:
+        regular=f"{RESULTS}/mnist/digit_convnet-published/regular.safetensors",
+        x=f"{RESULTS}/mnist/digit_convnet-published/x.safetensors",
+    params:
+        data=config["data"],
+        digests={file.name: file.digest for file in EXTERNAL["deeplift_mnist"].files},
+    log:
+        f"{LOGS}/read_digit_weights.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/read_digit_weights.py"
 
 
 rule convert_digits:
     input:
-        regular=rules.make_digit_convnet.output.regular,
-        x=rules.make_digit_convnet.output.x,
+        regular=f"{DIGIT_NET}/regular.safetensors",
+        x=f"{DIGIT_NET}/x.safetensors",
         test=DIGIT_SPLITS["test"],
         code=ATTRIBUTION_CODE
         + DEEPLIFT_CODE
         + code("digits/conversion.py", "digits/network.py", "data/tensors.py")
         + workflow_code("digits.py"),
     output:
+        accuracy=f"{DIGIT_NET}/accuracy.csv",
         table=f"{DIGIT_NET}/conversion.csv",
         facts=f"{DIGIT_NET}/conversion.json",
         example=f"{DIGIT_NET}/example.safetensors",

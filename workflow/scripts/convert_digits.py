@@ -2,8 +2,10 @@
 
 import json
 
-from workflow.common.digits import convert, example, load_net
-from workflow.common.files import load_split, save_tensors
+import pandas as pd
+
+from workflow.common.digits import convert, example, load_net, top1
+from workflow.common.files import load_split, load_tensors, save_tensors
 from workflow.common.job import Job, write_facts
 
 with Job(snakemake) as job:
@@ -11,13 +13,19 @@ with Job(snakemake) as job:
     weights = snakemake.wildcards.weights
     nets = {name: load_net(files[name]).to(job.device) for name in ("regular", "x")}
     data = load_split(files.test)
+    accuracy = [
+        {"weights": weights, "network": name, "top1": top1(net, data), "n_images": len(data)}
+        for name, net in nets.items()
+    ]
+    pd.DataFrame(accuracy).to_csv(snakemake.output.accuracy, index=False)
     conversions = convert(
         nets, data, settings, job.device, lambda work: job.progress(work, "batches")
     )
     # Enough digits to tell all float32 apart.
     shown = conversions.assign(weights=weights)[["weights", *conversions.columns]]
     shown.to_csv(snakemake.output.table, index=False, float_format="%.9g")
-    facts = job.facts([files.regular, files.x, files.test])
+    _, made = load_tensors(files.regular)
+    facts = job.facts([files.regular, files.x, files.test], nets=made)
     write_facts(snakemake.output.facts, facts)
     tensors, index = example(nets, data, conversions, settings, job.device)
     header = {**settings["example"], "weights": weights, "methods": settings["methods"]}

@@ -10,7 +10,7 @@ from xgradient.digits.conversion import (
     erase_pixels,
     pixels_to_erase,
 )
-from xgradient.digits.network import digit_convnet, load_digit_convnet
+from xgradient.digits.network import digit_convnet, load_digit_convnet, scale_input
 
 __all__ = [
     "DIGIT_METHODS",
@@ -23,4 +23,5 @@ __all__ = [
     "erase_pixels",
     "load_digit_convnet",
     "pixels_to_erase",
+    "scale_input",
 ]

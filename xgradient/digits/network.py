@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from xgradient.keras_weights import channels_first, load_keras_weights
@@ -69,3 +70,17 @@ def load_digit_convnet(path: str | Path) -> nn.Sequential:
     load_keras_weights(path, layers)
     channels_first(model.fc1, channels=model.conv2.out_channels)
     return model.eval()
+
+
+def scale_input(model: nn.Sequential, factor: float) -> None:
+    """Let the network take inputs in another unit.
+
+    Parameters
+    ----------
+    model : torch.nn.Sequential
+        From `digit_convnet`; changed in place.
+    factor : float
+        The network then returns for ``inputs`` what it returned for ``factor * inputs``.
+    """
+    with torch.no_grad():
+        model.conv1.weight.mul_(factor)
