@@ -45,7 +45,7 @@ METHODS = {
 """Attribution methods as the masking metrics print them, in the order of legends and tables."""
 
 DIGIT_METHODS = {
-    "abs_grad_masked": "|Gradient|, masked",
+    "abs_grad_masked": "Absolute gradient, masked",
     "guided_backprop_masked": "Guided backprop, masked",
     "guided_backprop_times_input": "Guided backprop × input",
     "gradient_times_input": "Gradient × input",

@@ -113,7 +113,7 @@ def convert(
     Parameters
     ----------
     nets : mapping of str to torch.nn.Module
-        ``regular`` and, for XG, ``x``; on the device.
+        ``regular`` and, for XG, ``x``; on the device, in evaluation mode.
     data : ImageTensors
         Test images.
     settings : mapping
@@ -144,16 +144,26 @@ def convert(
     for original, images, indices in progress(work):
         images = images.to(device)
         targets = [target for start, target in settings["tasks"] if start == original]
+        with torch.no_grad():
+            logits = {name: model(images) for name, model in nets.items()}
         for method in settings["methods"]:
-            model = nets[network_of(method)]
+            network = network_of(method)
             contributions = {
-                digit: _attribute(model, images, method, digit) for digit in (original, *targets)
+                digit: _attribute(nets[network], images, method, digit)
+                for digit in (original, *targets)
             }
             for target in targets:
                 difference = contributions[original] - contributions[target]
                 for erasing in settings["erasing"]:
                     converted = erase_pixels(
-                        model, images, difference, original, target, erasing, settings["n_pixels"]
+                        nets[network],
+                        images,
+                        difference,
+                        original,
+                        target,
+                        erasing,
+                        settings["n_pixels"],
+                        logits[network],
                     )
                     names = {
                         "task": task_name((original, target)),
@@ -167,7 +177,7 @@ def convert(
                             "score": converted.score.cpu().numpy(),
                             "flipped": converted.flipped.cpu().numpy(),
                             "n_erased": converted.n_erased.cpu().numpy(),
-                            "network": network_of(method),
+                            "network": network,
                         }
                     )
                     frames[tuple(names.values())].append(frame)

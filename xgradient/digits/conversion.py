@@ -139,6 +139,7 @@ def erase_pixels(
     target: int,
     erasing: str = "published",
     n_pixels: int = N_ERASED,
+    logits: Tensor | None = None,
 ) -> DigitConversion:
     """Do the second half of `convert_digits`, for attributions that are at hand.
 
@@ -149,6 +150,8 @@ def erase_pixels(
     difference : torch.Tensor
         Attribution for the original class minus attribution for the target class, shaped like the
         images.
+    logits : torch.Tensor, optional
+        Of the images, shape (N, classes), if they are at hand.
 
     Returns
     -------
@@ -158,7 +161,8 @@ def erase_pixels(
     erased = pixels_to_erase(difference, erasing, n_pixels)
     masked = images.masked_fill(erased, 0.0)
     with torch.no_grad(), evaluation_mode(model):
-        before, after = model(images), model(masked)
+        before = model(images) if logits is None else logits
+        after = model(masked)
     odds_before = before[:, original] - before[:, target]
     odds_after = after[:, original] - after[:, target]
     return DigitConversion(

@@ -113,7 +113,7 @@ def plot_digit_example(
     set_style()
     methods = [name for name in DIGIT_METHODS if name in methods]
     width = len(classes) + 2
-    figure = Figure(figsize=(1.15 * width + 1.6, 1.15 * len(methods) + 0.3))
+    figure = Figure(figsize=(1.12 * width + 0.6, 1.15 * len(methods) + 0.3))
     axes = figure.subplots(
         len(methods), width, squeeze=False, gridspec_kw={"wspace": 0.06, "hspace": 0.08}
     )
@@ -126,7 +126,7 @@ def plot_digit_example(
         axes[row, -1].imshow(tensors[f"{method}/masked"], cmap="gray", vmin=0, vmax=255)
         for text, side, alignment in (
             (DIGIT_METHODS[method].replace(", ", ",\n").replace("-Rev", "-\nRev"), -0.08, "right"),
-            (f"{float(tensors[f'{method}/score']):+.0f}", 1.08, "left"),
+            (_signed(float(tensors[f"{method}/score"])), 1.08, "left"),
         ):
             place = axes[row, 0 if alignment == "right" else -1]
             place.text(
@@ -154,3 +154,7 @@ def plot_digit_example(
         axis.set(xticks=[], yticks=[])
         axis.grid(False)
     return figure
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.0f}" if abs(value) >= 100 else f"{value:+.1f}"
