@@ -18,12 +18,13 @@ include: "workflow/rules/convergence.smk"
 include: "workflow/rules/contrast.smk"
 include: "workflow/rules/masking.smk"
 include: "workflow/rules/genomics.smk"
+include: "workflow/rules/toys.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
-localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps, masking, genomics
+localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps, masking, genomics, toys
 
 
 rule all:
@@ -82,3 +83,8 @@ rule genomics:
     input:
         rules.table_genomics.output,
         rules.figure_genomics.output,
+
+
+rule toys:
+    input:
+        rules.figure_toys.output,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["GENOMICS_METHODS", "METHODS", "NETWORKS", "QUADRATURES", "VARIANTS"]
+__all__ = ["GENOMICS_METHODS", "METHODS", "NETWORKS", "QUADRATURES", "TOY_METHODS", "VARIANTS"]
 
 NETWORKS = {
     "alexnet": "AlexNet",
@@ -45,3 +45,13 @@ GENOMICS_METHODS = {
 }
 """Attribution methods of the genomics experiment, by the names of the authors' notebook. The
 genomics default is Rescale on convolutional and RevealCancel on fully connected layers."""
+
+TOY_METHODS = {
+    "gradient": METHODS["gradient"],
+    "guided_backprop": METHODS["guided_backprop"],
+    "input_x_gradient": METHODS["input_x_gradient"],
+    "ig": METHODS["ig"],
+    "deeplift_rescale": "DeepLIFT: Rescale",
+    "deeplift_revealcancel": "DeepLIFT: RevealCancel",
+}
+"""Attribution methods of the toy functions, in the order of the columns of their figure."""

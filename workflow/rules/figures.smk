@@ -114,4 +114,5 @@ FIGURES = [
     rules.figure_masking.output,
     rules.figure_masked_images.output,
     rules.figure_genomics.output,
+    rules.figure_toys.output,
 ]

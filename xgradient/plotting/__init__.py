@@ -6,6 +6,7 @@ from xgradient.plotting.convergence import plot_convergence
 from xgradient.plotting.genomics import plot_motif_hits
 from xgradient.plotting.masking import plot_masked_images, plot_masking_curves
 from xgradient.plotting.style import save_figure
+from xgradient.plotting.toys import plot_toys
 
 __all__ = [
     "plot_attribution_maps",
@@ -14,5 +15,6 @@ __all__ = [
     "plot_masked_images",
     "plot_masking_curves",
     "plot_motif_hits",
+    "plot_toys",
     "save_figure",
 ]
