@@ -20,12 +20,13 @@ include: "workflow/rules/masking.smk"
 include: "workflow/rules/digits.smk"
 include: "workflow/rules/genomics.smk"
 include: "workflow/rules/priors.smk"
+include: "workflow/rules/toys.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
-localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps, masking, digit_conversion, genomics, attribution_prior
+localrules: all, tables, figures, accuracy, mean_relative_difference, ig_convergence, contrast, attribution_maps, masking, digit_conversion, genomics, attribution_prior, toys
 
 
 rule all:
@@ -97,3 +98,8 @@ rule attribution_prior:
     input:
         rules.table_attribution_prior.output,
         rules.figures_attribution_prior.output,
+
+
+rule toys:
+    input:
+        rules.figure_toys.output,

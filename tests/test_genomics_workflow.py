@@ -92,6 +92,9 @@ def test_hits_and_their_summary_tell_the_same(simulated, motifs):
     by_method = summary.groupby("method")["false_negative_percent"]
     assert by_method.max()["all"] == 0.0 and by_method.min()["none"] == 100.0
     assert 0 < by_method.mean()["noise"] < 100
+    # At the left edge the official analysis takes a hit again and again.
+    repeats = hits.duplicated([*keys, "sequence", "start"]).groupby(hits["exclusion"]).any()
+    assert repeats.to_dict() == {"fixed": False, "official": True}
     # Where a motif was embedded, its hit is among the strongest, with the importance of its bases.
     fixed = hits[(hits["exclusion"] == "fixed") & (hits["method"] == "noise")]
     found = fixed.set_index(["sequence", "motif", "start"])["importance"]

@@ -10,6 +10,7 @@ __all__ = [
     "PRIORS",
     "PUBLISHED_PRIORS",
     "QUADRATURES",
+    "TOY_METHODS",
     "VARIANTS",
     "prior_name",
 ]
@@ -87,6 +88,17 @@ PUBLISHED_PRIORS = {
     "xg": "XG w/o bias",
 }
 """Attribution priors as the table of published numbers names them."""
+
+
+TOY_METHODS = {
+    "gradient": METHODS["gradient"],
+    "guided_backprop": METHODS["guided_backprop"],
+    "input_x_gradient": METHODS["input_x_gradient"],
+    "ig": METHODS["ig"],
+    "deeplift_rescale": "DeepLIFT: Rescale",
+    "deeplift_revealcancel": "DeepLIFT: RevealCancel",
+}
+"""Attribution methods of the toy functions, in the order of the columns of their figure."""
 
 
 def prior_name(method: str, n_gradients: int) -> str:

@@ -171,4 +171,5 @@ FIGURES = [
     rules.figure_digit_conversion_example.output,
     rules.figure_genomics.output,
     rules.figures_attribution_prior.output,
+    rules.figure_toys.output,
 ]

@@ -8,6 +8,7 @@ from xgradient.plotting.genomics import plot_motif_hits
 from xgradient.plotting.masking import plot_masked_images, plot_masking_curves
 from xgradient.plotting.priors import plot_eg_references, plot_prior_auc, plot_prior_cost
 from xgradient.plotting.style import save_figure
+from xgradient.plotting.toys import plot_toys
 
 __all__ = [
     "plot_attribution_maps",
@@ -21,5 +22,6 @@ __all__ = [
     "plot_motif_hits",
     "plot_prior_auc",
     "plot_prior_cost",
+    "plot_toys",
     "save_figure",
 ]
