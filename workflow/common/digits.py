@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from workflow.common.files import load_tensors
 from xgradient.data.tensors import ImageTensors
 from xgradient.digits import DIGIT_METHODS, digit_convnet, erase_pixels
+from xgradient.evaluation import evaluate
 
 __all__ = [
     "convert",
@@ -42,16 +43,10 @@ def load_net(path: str | Path) -> nn.Module:
     return model.eval()
 
 
-@torch.no_grad()
 def top1(model: nn.Module, data: ImageTensors) -> float:
-    """Return the share of grey-value images that a net in evaluation mode classifies, percent."""
-    device = next(model.parameters()).device
-    correct = 0
-    for start in range(0, len(data), 500):
-        part = slice(start, start + 500)
-        predicted = model(data.images[part].float().to(device)).argmax(dim=1)
-        correct += int((predicted.cpu() == data.labels[part]).sum())
-    return 100 * correct / len(data)
+    """Return the share of grey-value images that a net classifies correctly, percent."""
+    batches = zip(data.images.float().split(100), data.labels.split(100), strict=True)
+    return evaluate(model, batches, next(model.parameters()).device)["top1"]
 
 
 def network_of(method: str) -> str:

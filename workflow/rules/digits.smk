@@ -74,7 +74,7 @@ rule convert_digits:
         test=DIGIT_SPLITS["test"],
         code=ATTRIBUTION_CODE
         + DEEPLIFT_CODE
-        + code("digits/conversion.py", "digits/network.py", "data/tensors.py")
+        + code("digits/conversion.py", "digits/network.py", "evaluation.py", "data/tensors.py")
         + workflow_code("digits.py"),
     output:
         accuracy=f"{DIGIT_NET}/accuracy.csv",
