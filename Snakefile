@@ -82,4 +82,3 @@ rule digit_conversion:
     input:
         rules.table_digit_conversion.output,
         rules.figure_digit_conversion.output,
-        rules.figure_digit_conversion_example.output,

@@ -121,11 +121,12 @@ def table_outputs(name, title):
     }
 
 
-def figure_outputs(name, title):
+def figure_outputs(name, title, prefix=""):
+    """A figure in both formats; the prefix tells several figures of one rule apart."""
     stem = f"{RESULTS}/figures/{name}"
     return {
-        "pdf": f"{stem}.pdf",
-        "png": report(
+        f"{prefix}pdf": f"{stem}.pdf",
+        f"{prefix}png": report(
             f"{stem}.png",
             caption=f"../report/{name}_figure.rst",
             category="Figures",

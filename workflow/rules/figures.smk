@@ -88,33 +88,24 @@ rule figure_masked_images:
         "../scripts/figure_masked_images.py"
 
 
+# Two figures in one job: starting a job takes longer than drawing one of them.
 rule figure_digit_conversion:
     input:
         conversions=expand(f"{DIGIT_NET}/conversion.csv", weights=DIGITS["weights"]),
+        example=f"{RESULTS}/mnist/digit_convnet-{DIGITS['example']['weights']}/example.safetensors",
         published=published("deeplift_mnist_boxplot_digitised"),
         code=PLOTTING_CODE + code("plotting/digits.py") + DIGIT_TABLE_CODE,
     output:
         **figure_outputs("digit_conversion", "Digit conversion"),
+        **figure_outputs(
+            "digit_conversion_example", "Digit conversion of one image", prefix="example_"
+        ),
     log:
         f"{LOGS}/figure_digit_conversion.log",
     conda:
         ENVIRONMENT
     script:
         "../scripts/figure_digit_conversion.py"
-
-
-rule figure_digit_conversion_example:
-    input:
-        example=f"{RESULTS}/mnist/digit_convnet-{DIGITS['example']['weights']}/example.safetensors",
-        code=PLOTTING_CODE + code("plotting/digits.py"),
-    output:
-        **figure_outputs("digit_conversion_example", "Digit conversion of one image"),
-    log:
-        f"{LOGS}/figure_digit_conversion_example.log",
-    conda:
-        ENVIRONMENT
-    script:
-        "../scripts/figure_digit_conversion_example.py"
 
 
 FIGURES = [
@@ -124,5 +115,4 @@ FIGURES = [
     rules.figure_masking.output,
     rules.figure_masked_images.output,
     rules.figure_digit_conversion.output,
-    rules.figure_digit_conversion_example.output,
 ]
