@@ -1,4 +1,4 @@
-"""The digit conversion of the smoke run: run after  snakemake ... --configfile config/smoke.yaml."""
+"""The digit conversion of the smoke run: run it after the smoke pipeline (config/smoke.yaml)."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_erasing_counts_pixels(images, config):
 def test_only_images_of_the_class_are_converted(results, images):
     labels = load_split(results / "mnist" / "test.safetensors").labels
     originals = images["task"].str[0].astype(int)
-    assert (labels[images["image"].to_numpy()].numpy() == originals).all()
+    assert (labels.numpy()[images["image"]] == originals).all()
 
 
 def test_the_best_ten_are_the_best_ten(results, images, config):
