@@ -183,7 +183,8 @@ def test_the_summary_has_the_documented_columns_and_quartiles():
 
 def test_the_ten_highest_scores_in_order_by_the_published_rule():
     values = [float(value) for value in (3, 12, 5, 5, 1, 9, 8, 7, 6, 11, 10, 4)]
-    frame = pd.concat([scores_of([-v for v in values], erasing="fixed"), scores_of(values)])
+    fixed = scores_of([100 - value for value in values], erasing="fixed")
+    frame = pd.concat([fixed, scores_of(values)])
     best = top_ten(frame)
     assert list(best.columns) == ["weights", "task", "method", "top10_indices"]
     assert best["top10_indices"].tolist() == ["101 109 110 105 106 107 108 102 103 111"]
