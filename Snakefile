@@ -85,7 +85,6 @@ rule digit_conversion:
     input:
         rules.table_digit_conversion.output,
         rules.figure_digit_conversion.output,
-        rules.figure_digit_conversion_example.output,
 
 
 rule genomics:

@@ -174,6 +174,28 @@ def test_every_overlay_is_valid(config, root):
             {"attribution_prior": {"nhefs": {"drop": [{"column": "age"}]}}},
             "attribution_prior.nhefs.drop.0.reason is missing",
         ),
+        (
+            {"digit_conversion": {"tasks": [[8, 8]]}},
+            "digit_conversion.tasks.0 is [8, 8], but must be two different digits",
+        ),
+        (
+            {"digit_conversion": {"erasing": ["fixed"]}},
+            "digit_conversion.erasing is ['fixed'], but must be a list of published and, if wanted",
+        ),
+        (
+            {"digit_conversion": {"n_pixels": 784}},
+            "digit_conversion.n_pixels is 784, but must be of type integer, at least 1, at most "
+            "783",
+        ),
+        (
+            {"digit_conversion": {"example": {"weights": "published"}}},
+            "digit_conversion.example.weights is published, but digit_conversion.weights has only "
+            "trained",
+        ),
+        (
+            {"digit_conversion": {"tasks": [[9, 1]]}},
+            "digit_conversion.example.task is [8, 6], but digit_conversion.tasks has only [9, 1]",
+        ),
     ],
 )
 def test_mistakes_are_one_line(config, overlay, message):

@@ -23,6 +23,7 @@ from xgradient.digits import (
     digit_convnet,
     load_digit_convnet,
     pixels_to_erase,
+    scale_input,
 )
 from xgradient.homogeneous import verify_homogeneous
 from xgradient.keras_weights import KerasWeightsError
@@ -81,6 +82,16 @@ def test_the_network_of_the_paper():
     assert sum(parameter.numel() for parameter in model.parameters()) == 239_594
     assert model(torch.rand(2, 1, 28, 28)).shape == (2, 10)
     verify_homogeneous(digit_convnet(bias=False), torch.rand(2, 1, 28, 28), 1.0)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_another_unit_of_the_input(bias):
+    model, images = digit_convnet(bias).double().eval(), torch.rand(2, 1, 28, 28).double()
+    with torch.no_grad():
+        expected = model(images)
+        scale_input(model, 1 / 255)
+        torch.testing.assert_close(model(255 * images), expected)
+        assert not torch.allclose(model(images), expected)
 
 
 @pytest.mark.parametrize("whole_model", [True, False])
@@ -256,6 +267,7 @@ def eights() -> tuple[torch.Tensor, torch.Tensor]:
         "guided_backprop_times_input",
         "gradient_times_input",
         "integrated_gradients_5",
+        "integrated_gradients_10",
         "deeplift_revealcancel",
     ],
 )

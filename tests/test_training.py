@@ -86,6 +86,25 @@ def test_the_net_ends_with_its_best_validation_epoch(monkeypatch):
     assert not equal_parameters(net, small_net())
 
 
+def test_without_validation_the_last_epoch_counts(monkeypatch):
+    def never(*arguments):
+        raise AssertionError("nothing to evaluate on")
+
+    settings = TrainingSettings(epochs=2, **QUICK)
+    # No dropout: a pass over validation images takes random numbers, too.
+    validated, net = small_net(dropout=0.0), small_net(dropout=0.0)
+    course = iter([10.0, 20.0, 30.0])  # the last epoch is the best
+    real = training.evaluate
+    monkeypatch.setattr(training, "evaluate", lambda *a: real(*a) | {"top1": next(course)})
+    train(validated, *pair(), 10, settings, seed=1)
+    monkeypatch.setattr(training, "evaluate", never)
+    result = train(net, pair()[0], None, 10, settings, seed=1)
+    assert result.best_epoch == 2
+    assert equal_parameters(net, validated)
+    assert math.isfinite(result.history[2]["train_loss"])
+    assert all(math.isnan(row["validation_top1"]) for row in result.history)
+
+
 def test_zero_epochs_return_the_net_as_it_came():
     net = small_net()
     result = train(net, digits(0, 128), digits(128, 200), TrainingSettings(epochs=0), seed=1)

@@ -80,3 +80,13 @@ def test_a_gpu_is_asked_for_only_when_one_is_used(root, tmp_path):
         overlay.write_text(yaml.safe_dump({"device": device}))
         finished = snakemake(root, "--dry-run", "--configfile", str(overlay), cwd=tmp_path)
         assert gpus in finished.stdout
+
+
+def test_released_weights_are_fetched_only_when_they_are_asked_for(root, tmp_path):
+    published = str(root / "config" / "published.yaml")
+    for arguments, expected in (((), False), (("--configfile", published), True)):
+        finished = snakemake(root, "--dry-run", *arguments, "--", "digit_conversion", cwd=tmp_path)
+        assert finished.returncode == 0, finished.stderr
+        assert "digit_convnet-trained/conversion.csv" in finished.stdout
+        assert ("digit_convnet-published/conversion.csv" in finished.stdout) == expected
+        assert ("deeplift_mnist/fetched.json" in finished.stdout) == expected

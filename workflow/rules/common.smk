@@ -124,22 +124,18 @@ def table_outputs(name, title):
     }
 
 
-def figure_outputs(name, title):
+def figure_outputs(name, title, prefix=""):
+    """A figure in both formats; the prefix tells several figures of one rule apart."""
     stem = f"{RESULTS}/figures/{name}"
     return {
-        "pdf": f"{stem}.pdf",
-        "png": report(
+        f"{prefix}pdf": f"{stem}.pdf",
+        f"{prefix}png": report(
             f"{stem}.png",
             caption=f"../report/{name}_figure.rst",
             category="Figures",
             labels={"figure": title},
         ),
     }
-
-
-def renamed(figure, outputs):
-    """Name the files of one of several figures that a job makes: FIGURE_pdf, FIGURE_png."""
-    return {f"{figure}_{kind}": path for kind, path in outputs.items()}
 
 
 # Declared by every job that runs a network; on the CPU no GPU is asked for.

@@ -88,33 +88,24 @@ rule figure_masked_images:
         "../scripts/figure_masked_images.py"
 
 
+# Two figures in one job: starting a job takes longer than drawing one of them.
 rule figure_digit_conversion:
     input:
         conversions=expand(f"{DIGIT_NET}/conversion.csv", weights=DIGITS["weights"]),
+        example=f"{RESULTS}/mnist/digit_convnet-{DIGITS['example']['weights']}/example.safetensors",
         published=published("deeplift_mnist_boxplot_digitised"),
         code=PLOTTING_CODE + code("plotting/digits.py") + DIGIT_TABLE_CODE,
     output:
         **figure_outputs("digit_conversion", "Digit conversion"),
+        **figure_outputs(
+            "digit_conversion_example", "Digit conversion of one image", prefix="example_"
+        ),
     log:
         f"{LOGS}/figure_digit_conversion.log",
     conda:
         ENVIRONMENT
     script:
         "../scripts/figure_digit_conversion.py"
-
-
-rule figure_digit_conversion_example:
-    input:
-        example=f"{RESULTS}/mnist/digit_convnet-{DIGITS['example']['weights']}/example.safetensors",
-        code=PLOTTING_CODE + code("plotting/digits.py"),
-    output:
-        **figure_outputs("digit_conversion_example", "Digit conversion of one image"),
-    log:
-        f"{LOGS}/figure_digit_conversion_example.log",
-    conda:
-        ENVIRONMENT
-    script:
-        "../scripts/figure_digit_conversion_example.py"
 
 
 rule figure_genomics:
@@ -134,6 +125,8 @@ rule figure_genomics:
         ENVIRONMENT
     script:
         "../scripts/figure_genomics.py"
+
+
 # All three in one job: starting a job takes longer than drawing.
 rule figures_attribution_prior:
     input:
@@ -143,16 +136,17 @@ rule figures_attribution_prior:
         published_eg_references=published("attribution_prior_eg_refs"),
         code=PLOTTING_CODE + code("plotting/priors.py"),
     output:
-        **renamed(
-            "auc", figure_outputs("attribution_prior", "Training with attribution priors")
+        **figure_outputs(
+            "attribution_prior", "Training with attribution priors", prefix="auc_"
         ),
-        **renamed(
-            "eg_references",
-            figure_outputs(
-                "attribution_prior_eg_references", "References of Expected Gradients"
-            ),
+        **figure_outputs(
+            "attribution_prior_eg_references",
+            "References of Expected Gradients",
+            prefix="eg_references_",
         ),
-        **renamed("cost", figure_outputs("attribution_prior_cost", "Cost of attribution priors")),
+        **figure_outputs(
+            "attribution_prior_cost", "Cost of attribution priors", prefix="cost_"
+        ),
     log:
         f"{LOGS}/figures_attribution_prior.log",
     conda:
@@ -168,7 +162,6 @@ FIGURES = [
     rules.figure_masking.output,
     rules.figure_masked_images.output,
     rules.figure_digit_conversion.output,
-    rules.figure_digit_conversion_example.output,
     rules.figure_genomics.output,
     rules.figures_attribution_prior.output,
     rules.figure_toys.output,

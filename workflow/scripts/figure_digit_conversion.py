@@ -1,12 +1,26 @@
-"""Draw the scores of the digit conversion as box plots (rule figure_digit_conversion)."""
+"""Draw the scores of the digit conversion, and one image (rule figure_digit_conversion)."""
+
+import json
+
+from safetensors import safe_open
+from safetensors.numpy import load_file
 
 from workflow.common.digit_scores import read_published
 from workflow.common.job import Job
 from workflow.common.tables import read_measurements
-from xgradient.plotting import plot_digit_conversion, save_figure
+from xgradient.plotting import plot_digit_conversion, plot_digit_example, save_figure
 
 with Job(snakemake):
-    conversions = read_measurements(snakemake.input.conversions)
-    published = read_published(snakemake.input.published)
+    files, results = snakemake.input, snakemake.output
+    conversions = read_measurements(files.conversions)
+    published = read_published(files.published)
     figure = plot_digit_conversion(conversions[conversions["erasing"] == "published"], published)
-    save_figure(figure, snakemake.output.pdf, snakemake.output.png)
+    save_figure(figure, results.pdf, results.png)
+
+    with safe_open(files.example, framework="np") as file:
+        shown = json.loads(file.metadata()["example"])
+    names = ("task", "classes", "methods")
+    figure = plot_digit_example(
+        load_file(files.example), *(shown[name] for name in names), index=shown["image"]
+    )
+    save_figure(figure, results.example_pdf, results.example_png)
