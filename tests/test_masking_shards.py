@@ -136,6 +136,30 @@ def test_references_of_expected_gradients_are_training_images(net, data):
         assert zero == [index == 0, index == 3]
 
 
+def test_precision_changes_rounding_and_no_draw(net, data, training_data):
+    """In float64 XG and IG agree to the last digit of float32, which ranks the smallest alike."""
+
+    def attributed(dtype):
+        return attribute_blocks(
+            net, data, training_data, [range(6)], METHODS, 8, 5, internal_batch_size=7, dtype=dtype
+        )
+
+    single, double = attributed(torch.float32), attributed(torch.float64)
+    for name in ("random", "expected_gradients"):
+        assert torch.equal(single[name], double[name])
+    assert double["ig"].dtype == torch.float32
+    for means in (double, single):
+        torch.testing.assert_close(
+            means["ig"], means["x_gradient"], rtol=1.3e-7 if means is double else 1e-3, atol=1e-5
+        )
+    exact = double["x_gradient"]
+    off = {
+        name: (parts["ig"] - exact).abs().max()
+        for name, parts in (("single", single), ("double", double))
+    }
+    assert off["double"] < off["single"] / 2
+
+
 def test_areas_are_those_of_the_library_with_kam_and_ram_in_percent(net, data, training_data):
     blocks = shard_blocks(len(data), BATCH_SIZE, "1-of-1")
     attributions = attribute_blocks(net, data, training_data, blocks, ["gradient"], 1, 5)

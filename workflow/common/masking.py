@@ -8,6 +8,7 @@ result is the same, to the last bit, for every number of shards.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -105,6 +106,7 @@ def attribute_blocks(
     n_steps: int,
     seed: int,
     internal_batch_size: int | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> dict[str, Tensor]:
     """Attribute the true-label logit of the images of some blocks.
 
@@ -124,6 +126,8 @@ def attribute_blocks(
         Of the experiment's random draws.
     internal_batch_size : int, optional
         Rows of one pass of Integrated Gradients through the net; by default a block.
+    dtype : torch.dtype
+        In which the methods without random draws are computed.
 
     Returns
     -------
@@ -131,6 +135,7 @@ def attribute_blocks(
         Mean over the channels, on the CPU, by method.
     """
     device = next(model.parameters()).device
+    precise = model if dtype == torch.float32 else copy.deepcopy(model).to(dtype)
 
     def random(inputs: Tensor, labels: Tensor, block: Sequence[int]) -> Tensor:
         drawn = [
@@ -156,7 +161,9 @@ def attribute_blocks(
         return torch.cat(parts)
 
     def deterministic(attribute: Callable, **settings: Any) -> Callable:
-        return lambda inputs, labels, block: attribute(model, inputs, labels, **settings)
+        return lambda inputs, labels, block: attribute(
+            precise, inputs.to(dtype), labels, **settings
+        )
 
     attributes = {
         "ig": deterministic(
@@ -174,7 +181,7 @@ def attribute_blocks(
         inputs, labels = data.__getitems__(block)
         inputs, labels = inputs.to(device), labels.to(device)
         for method, done in parts.items():
-            done.append(channel_mean(attributes[method](inputs, labels, block)).cpu())
+            done.append(channel_mean(attributes[method](inputs, labels, block)).float().cpu())
     return {method: torch.cat(done) for method, done in parts.items()}
 
 

@@ -25,7 +25,12 @@ rule attribute_shard:
     params:
         settings=part_of(
             "masking",
-            "methods", "n_steps", "internal_batch_size", "n_images", "batch_size"
+            "methods",
+            "n_steps",
+            "internal_batch_size",
+            "precision",
+            "n_images",
+            "batch_size",
         ),
         # Not of the net or the shard: every net sees the same random draws for an image.
         seed=job_seed(config["seed"], "masking", DATASET),
@@ -115,7 +120,9 @@ rule mask_examples:
     output:
         f"{RESULTS}/{DATASET}/masked_images.safetensors",
     params:
-        settings=part_of("masking", "methods", "n_steps", "kernel_size", "sigma", "examples"),
+        settings=part_of(
+            "masking", "methods", "n_steps", "precision", "kernel_size", "sigma", "examples"
+        ),
         seed=job_seed(config["seed"], "masking", DATASET),
         device=config["device"],
     log:

@@ -22,6 +22,7 @@ with Job(snakemake) as job:
         settings["n_steps"],
         job.seed,
         settings["internal_batch_size"],
+        getattr(torch, settings["precision"][wildcards.variant]),
     )
     facts = job.facts([snakemake.input.model, snakemake.input.test, snakemake.input.train])
     save_tensors(snakemake.output[0], attributions, facts)

@@ -21,7 +21,14 @@ with Job(snakemake) as job:
     model = load_model(snakemake.input.model).to(job.device).eval()
     training = load_split(snakemake.input.train)
     means = attribute_blocks(
-        model, data, training, [chosen], methods, settings["n_steps"], job.seed
+        model,
+        data,
+        training,
+        [chosen],
+        methods,
+        settings["n_steps"],
+        job.seed,
+        dtype=getattr(torch, settings["precision"][examples["variant"]]),
     )
     inputs, labels = (part.to(job.device) for part in data.__getitems__(chosen))
     replacement = blurred(inputs, settings["kernel_size"], settings["sigma"])
