@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics import MeanMetric
 from tqdm.auto import tqdm
 
 from xgradient.genomics.sequences import one_hot
@@ -111,7 +110,7 @@ def train_genomics_convnet(
         torch.manual_seed(seed)
         for epoch in range(1, epochs + 1):
             model.train()
-            total = MeanMetric(nan_strategy="disable")  # by default it leaves them out
+            total = 0.0
             order = torch.randperm(len(sequences))[: n_steps * batch_size].split(batch_size)
             label = f"{progress} epoch {epoch}/{epochs}"
             # None: only on a terminal; in a log file the line per epoch says enough.
@@ -122,8 +121,8 @@ def train_genomics_convnet(
                 loss.backward()
                 optimizer.step()
                 schedule.step()
-                total.update(loss.detach().cpu())
-            train_loss = total.compute().item()
+                total += loss.item()
+            train_loss = total / n_steps
             logits = predict(model, validation_sequences)
             if not (math.isfinite(train_loss) and logits.isfinite().all()):
                 raise RuntimeError(
