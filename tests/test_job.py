@@ -66,9 +66,20 @@ def test_all_generators_are_seeded(tmp_path):
 
 def test_tf32_is_off(tmp_path):
     torch.backends.cuda.matmul.allow_tf32 = True
-    with Job(snakemake(tmp_path)):
+    with Job(snakemake(tmp_path, device="cpu")):
         assert not torch.backends.cuda.matmul.allow_tf32
         assert not torch.backends.cudnn.allow_tf32
+
+
+def test_a_job_that_computes_nothing_does_without_torch(root):
+    """Figures and tables: importing torch would take longer than they do."""
+    code = (
+        "import sys; import workflow.common.job, xgradient.plotting; print('torch' in sys.modules)"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert finished.stdout.strip() == "False"
 
 
 def test_the_traceback_is_in_the_log(tmp_path):

@@ -35,7 +35,7 @@ SETTINGS = {
     "kernel_size": None,
     "sigma": None,
     "masked_batch_size": 10,
-    "insertion_deletion": True,
+    "insertion_deletion": 16,
 }
 N_IMAGES, BATCH_SIZE = 23, 4
 
@@ -193,7 +193,7 @@ def test_x_gradient_gets_the_scores_of_input_x_gradient_and_others_their_own(
 
 
 def test_insertion_and_deletion_can_be_left_out(net, data, training_data):
-    settings = SETTINGS | {"insertion_deletion": False}
+    settings = SETTINGS | {"insertion_deletion": None}
     merged = run(net, data, training_data, 2, ["gradient"], settings)
     summary = summarise(image_areas(merged), 20, 0.95, 0)
     assert not [name for name in summary if "insertion" in name or "deletion" in name]

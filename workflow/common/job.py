@@ -17,11 +17,13 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from tqdm.auto import tqdm
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Job", "sha256_of", "write_facts"]
 
@@ -87,8 +89,6 @@ class Job:
 
     Attributes
     ----------
-    device : torch.device
-        Where networks run.
     seed : int
         The seed of this job.
     label : str
@@ -103,7 +103,8 @@ class Job:
         self._snakemake = snakemake
         self.seed = int(snakemake.params.get("seed", 0))
         self.label = " ".join([snakemake.rule, *map(str, snakemake.wildcards)])
-        self.device = torch.device(snakemake.params.get("device", "cpu"))
+        # Importing torch takes longer than most figures and tables: only jobs that compute do.
+        self._computes = not {"seed", "device"}.isdisjoint(snakemake.params.keys())
         self._handlers: list[logging.Handler] = []
 
     def __enter__(self) -> Job:
@@ -118,22 +119,12 @@ class Job:
         logging.getLogger().setLevel(logging.INFO)
         logging.captureWarnings(True)
         self._handlers = handlers
-        if self.device.type == "cuda" and not torch.cuda.is_available():
-            error = RuntimeError(
-                f"config: device is {str(self.device)!r}, but torch finds no GPU here: set device "
-                "to cpu, or run on a machine with one"
-            )
-            logger.error("%s", error)
-            raise error
         _keep_freed_memory()
         random.seed(self.seed)
         np.random.seed(self.seed)
-        torch.manual_seed(self.seed)
-        torch.set_num_threads(max(1, self._snakemake.threads))
-        # TF32 keeps 10 of 23 mantissa bits: enough to turn a difference of zero into percents.
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
-        logger.info("%s: seed %d, %s", self.label, self.seed, self.device)
+        if self._computes:
+            self._prepare_torch()
+        logger.info("%s: seed %d", self.label, self.seed)
         return self
 
     def __exit__(
@@ -153,6 +144,29 @@ class Job:
             logging.getLogger().removeHandler(handler)
             handler.close()
         self._handlers = []
+
+    @property
+    def device(self) -> torch.device:
+        """Where networks run."""
+        import torch
+
+        return torch.device(self._snakemake.params.get("device", "cpu"))
+
+    def _prepare_torch(self) -> None:
+        import torch
+
+        if self.device.type == "cuda" and not torch.cuda.is_available():
+            error = RuntimeError(
+                f"config: device is {str(self.device)!r}, but torch finds no GPU here: set device "
+                "to cpu, or run on a machine with one"
+            )
+            logger.error("%s", error)
+            raise error
+        torch.manual_seed(self.seed)
+        torch.set_num_threads(max(1, self._snakemake.threads))
+        # TF32 keeps 10 of 23 mantissa bits: enough to turn a difference of zero into percents.
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
 
     def progress(self, items: Iterable[Any], what: str) -> Iterable[Any]:
         """Go through the items with a progress bar, if there is a terminal to show it."""
@@ -174,6 +188,8 @@ class Job:
             Rule, wildcards, seed, parameters, device, processor, versions, commit, date (UTC) and
             the SHA-256 of the inputs.
         """
+        import torch
+
         parameters = {
             name: value
             for name, value in self._snakemake.params.items()

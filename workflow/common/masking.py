@@ -217,7 +217,7 @@ def score_blocks(
         Indices into ``data``.
     settings : mapping
         ``fractions`` (minimum, maximum, count), ``kernel_size``, ``sigma``, ``masked_batch_size``
-        and ``insertion_deletion``.
+        and ``insertion_deletion``, the number of steps or None.
 
     Returns
     -------
@@ -246,12 +246,13 @@ def score_blocks(
                 )
                 shared["fractions"] = curves.fractions
                 scores = {"target_logit": curves.target_logit, "correct": curves.correct}
-                if settings["insertion_deletion"]:
+                if settings["insertion_deletion"] is not None:
                     addition = insertion_deletion(
                         model,
                         inputs,
                         labels,
                         mean.to(device),
+                        np.linspace(0, 1, settings["insertion_deletion"] + 1),
                         insertion_start=replacement,
                         batch_size=batch_size,
                     )

@@ -22,6 +22,8 @@ rule fetch_dataset:
         f"{LOGS}/fetch_dataset/{{dataset}}.log",
     conda:
         ENVIRONMENT
+    # All else waits for data, and the trainings, the longest chains, come first of that.
+    priority: 60
     localrule: True
     script:
         "../scripts/fetch_dataset.py"
@@ -48,5 +50,6 @@ rule prepare_dataset:
         f"{BENCHMARKS}/prepare_dataset/{{dataset}}.tsv"
     conda:
         ENVIRONMENT
+    priority: 60
     script:
         "../scripts/prepare_dataset.py"

@@ -74,6 +74,8 @@ rule train_priors:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    # Long jobs early: at the end they would leave the other processors idle.
+    priority: 45
     resources:
         gpu=GPU,
     script:

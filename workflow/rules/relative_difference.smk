@@ -20,6 +20,7 @@ rule measure_relative_difference:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    priority: 10
     resources:
         gpu=GPU,
     script:
