@@ -96,9 +96,9 @@ def test_without_validation_the_last_epoch_counts(monkeypatch):
     course = iter([10.0, 20.0, 30.0])  # the last epoch is the best
     real = training.evaluate
     monkeypatch.setattr(training, "evaluate", lambda *a: real(*a) | {"top1": next(course)})
-    train(validated, *pair(), 10, settings, seed=1)
+    train(validated, *pair(), settings, seed=1)
     monkeypatch.setattr(training, "evaluate", never)
-    result = train(net, pair()[0], None, 10, settings, seed=1)
+    result = train(net, pair()[0], None, settings, seed=1)
     assert result.best_epoch == 2
     assert equal_parameters(net, validated)
     assert math.isfinite(result.history[2]["train_loss"])
