@@ -103,8 +103,6 @@ class Job:
         self._snakemake = snakemake
         self.seed = int(snakemake.params.get("seed", 0))
         self.label = " ".join([snakemake.rule, *map(str, snakemake.wildcards)])
-        # Importing torch takes longer than most figures and tables: only jobs that compute do.
-        self._computes = not {"seed", "device"}.isdisjoint(snakemake.params.keys())
         self._handlers: list[logging.Handler] = []
 
     def __enter__(self) -> Job:
@@ -122,7 +120,9 @@ class Job:
         _keep_freed_memory()
         random.seed(self.seed)
         np.random.seed(self.seed)
-        if self._computes:
+        # Importing torch takes longer than most figures and tables; a script that computes with it
+        # has imported it by now.
+        if "torch" in sys.modules:
             self._prepare_torch()
         logger.info("%s: seed %d", self.label, self.seed)
         return self

@@ -48,6 +48,11 @@ def workflow_code(*modules):
     return [os.path.normpath(f"{BASE}/workflow/common/{module}") for module in modules]
 
 
+def notebook(name):
+    """The template of a table."""
+    return os.path.normpath(f"{BASE}/notebooks/{name}.ipynb")
+
+
 def published(name):
     """A table of numbers that a paper prints."""
     return os.path.normpath(f"{BASE}/workflow/published/{name}.csv")
@@ -66,10 +71,14 @@ def splits(dataset):
     }
 
 
-def digests(wildcards):
+def digests_of(dataset):
     """Jobs depend on the digests of their own data set, not on the table as a whole: a new entry
     for another data set must not retrain every net."""
-    return {file.name: file.digest for file in EXTERNAL[wildcards.dataset].files}
+    return {file.name: file.digest for file in EXTERNAL[dataset].files}
+
+
+def digests(wildcards):
+    return digests_of(wildcards.dataset)
 
 
 def training_settings(wildcards):

@@ -58,7 +58,7 @@ rule read_digit_weights:
         x=f"{RESULTS}/mnist/digit_convnet-published/x.safetensors",
     params:
         data=config["data"],
-        digests={file.name: file.digest for file in EXTERNAL["deeplift_mnist"].files},
+        digests=digests_of("deeplift_mnist"),
     log:
         f"{LOGS}/read_digit_weights.log",
     conda:

@@ -7,9 +7,7 @@ GENOMICS_NET = f"{RESULTS}/genomics/{{weights}}"
 TRAINED_GENOMICS = f"{RESULTS}/genomics/trained"
 PUBLISHED_GENOMICS = f"{RESULTS}/genomics/published"
 MOTIFS = [published("pwm_GATA_disc1"), published("pwm_TAL1_known1")]
-GENOMICS_CODE = code("genomics/sequences.py", "genomics/simulation.py") + [
-    os.path.normpath(f"{BASE}/workflow/common/genomics.py")
-]
+GENOMICS_CODE = code("genomics/sequences.py", "genomics/simulation.py") + workflow_code("genomics.py")
 GENOMICS_MODEL_CODE = code("genomics/network.py", "genomics/training.py", "priors/auc.py")
 
 
@@ -83,7 +81,7 @@ rule convert_genomics:
     params:
         dataset="deeplift_genomics",
         data=config["data"],
-        digests={file.name: file.digest for file in EXTERNAL["deeplift_genomics"].files},
+        digests=digests_of("deeplift_genomics"),
     log:
         f"{LOGS}/convert_genomics.log",
     benchmark:

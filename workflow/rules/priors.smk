@@ -22,7 +22,7 @@ rule prepare_mortality_table:
     params:
         data=config["data"],
         digests={
-            name: {file.name: file.digest for file in EXTERNAL[name].files}
+            name: digests_of(name)
             for name in (PRIORS["dataset"], PRIORS["fallback"])
             if name is not None
         },

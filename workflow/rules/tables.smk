@@ -12,7 +12,7 @@ TABLE_VARIANTS = {
 rule table_accuracy:
     input:
         **measurements("accuracy", TABLE_VARIANTS["accuracy"]),
-        notebook=os.path.normpath(f"{BASE}/notebooks/accuracy.ipynb"),
+        notebook=notebook("accuracy"),
         published=published("accuracy_mard"),
         code=TABLE_CODE,
     output:
@@ -28,7 +28,7 @@ rule table_accuracy:
 rule table_mean_relative_difference:
     input:
         **measurements("mean_relative_difference", TABLE_VARIANTS["mean_relative_difference"]),
-        notebook=os.path.normpath(f"{BASE}/notebooks/mean_relative_difference.ipynb"),
+        notebook=notebook("mean_relative_difference"),
         published=published("accuracy_mard"),
         code=TABLE_CODE,
     output:
@@ -44,7 +44,7 @@ rule table_mean_relative_difference:
 rule table_ig_convergence:
     input:
         **measurements("ig_convergence", TABLE_VARIANTS["ig_convergence"]),
-        notebook=os.path.normpath(f"{BASE}/notebooks/ig_convergence.ipynb"),
+        notebook=notebook("ig_convergence"),
         published=published("ig_convergence"),
         code=TABLE_CODE,
     output:
@@ -60,7 +60,7 @@ rule table_ig_convergence:
 rule table_masking:
     input:
         **measurements("masking", MASKING["variants"], MASKING["architectures"]),
-        notebook=os.path.normpath(f"{BASE}/notebooks/masking.ipynb"),
+        notebook=notebook("masking"),
         published=published("mask_metrics"),
         code=TABLE_CODE,
     output:
@@ -78,7 +78,7 @@ rule table_digit_conversion:
         measurements=expand(f"{DIGIT_NET}/conversion.csv", weights=DIGITS["weights"]),
         facts=expand(f"{DIGIT_NET}/conversion.json", weights=DIGITS["weights"]),
         accuracy=expand(f"{DIGIT_NET}/accuracy.csv", weights=DIGITS["weights"]),
-        notebook=os.path.normpath(f"{BASE}/notebooks/digit_conversion.ipynb"),
+        notebook=notebook("digit_conversion"),
         published=published("deeplift_mnist_boxplot_digitised"),
         published_top10=published("deeplift_mnist_top10_8to3"),
         code=TABLE_CODE + DIGIT_TABLE_CODE,
@@ -105,7 +105,7 @@ rule table_genomics:
         ),
         auroc=expand(f"{RESULTS}/genomics/{{weights}}/auroc.csv", weights=GENOMICS["weights"]),
         facts=expand(f"{RESULTS}/genomics/{{weights}}/genomics.json", weights=GENOMICS["weights"]),
-        notebook=os.path.normpath(f"{BASE}/notebooks/genomics.ipynb"),
+        notebook=notebook("genomics"),
         published=published("deeplift_genomics_false_negatives_gata"),
         published_auroc=published("deeplift_genomics_auroc"),
         code=TABLE_CODE,
@@ -126,7 +126,7 @@ rule table_attribution_prior:
         differences=rules.merge_priors.output.differences,
         eg_curve=rules.merge_priors.output.eg_references,
         facts=rules.merge_priors.output.facts,
-        notebook=os.path.normpath(f"{BASE}/notebooks/attribution_prior.ipynb"),
+        notebook=notebook("attribution_prior"),
         published=published("attribution_prior"),
         published_eg_references=published("attribution_prior_eg_refs"),
         code=TABLE_CODE + workflow_code("prior_claims.py"),
@@ -154,7 +154,7 @@ rule table_claims:
             {published(claim["published"]["table"]) for claim in CLAIMS if "published" in claim}
         ),
         claims=CLAIM_LIST,
-        notebook=os.path.normpath(f"{BASE}/notebooks/claims.ipynb"),
+        notebook=notebook("claims"),
         code=TABLE_CODE + workflow_code("claims.py"),
     output:
         **table_outputs("claims", "Claims"),
