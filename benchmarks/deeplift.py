@@ -17,9 +17,9 @@ import torchvision
 from captum.attr import DeepLift
 from torch import Tensor, nn
 
+from experiments.digit_conversion.network import digit_convnet
+from experiments.genomics.network import genomics_convnet
 from xgradient.deeplift import deeplift
-from xgradient.digits import digit_convnet
-from xgradient.genomics import genomics_convnet
 
 GRADIENT = "forward and backward"
 CASES = (

@@ -14,12 +14,12 @@ from common import Results, argument_parser, interleaved_times, peak_memory, rat
 
 # isort: split
 import numpy as np
-import reference_masking as reference
 import torch
 import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tests.oracles import masking as reference
 from xgradient.masking import CURVES, blur_size_for, channel_mean, masking_curves
 
 FRACTIONS = [float(fraction) for fraction in np.geomspace(0.01, 1, 16)]

@@ -19,11 +19,16 @@ from common import Results, argument_parser, ratio_of_medians
 
 # isort: split
 import numpy as np
-import reference_priors as reference
 import torch
 from sklearn.metrics import roc_auc_score
 
-from xgradient.priors import METHODS, STRENGTHS, PriorSettings, train_repetitions
+from experiments.attribution_prior.training import (
+    METHODS,
+    STRENGTHS,
+    PriorSettings,
+    train_repetitions,
+)
+from tests.oracles import priors as reference
 
 N_ROWS, N_FEATURES = 1629, 53
 WITHOUT_PRIOR = ("unregularised", "unregularised_without_bias")

@@ -14,7 +14,7 @@ import torch
 import yaml
 from safetensors import safe_open
 
-from xgradient.checkpoints import load_model, read_header
+from experiments.networks.checkpoints import load_model, read_header
 from xgradient.homogeneous import check_homogeneous
 
 COLUMNS = {

@@ -11,8 +11,9 @@ import yaml
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
-from workflow.common.genomics import load_sequences
-from xgradient.genomics import genomics_convnet, predict
+from experiments.genomics.network import genomics_convnet
+from experiments.genomics.run import load_sequences
+from experiments.genomics.training import predict
 
 KEYS = ["weights", "motif", "method", "exclusion"]
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from xgradient.names import TOY_METHODS
+from experiments.names import TOY_METHODS
 
 
 @pytest.fixture(scope="module")

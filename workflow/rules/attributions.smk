@@ -10,7 +10,7 @@ rule attribute_maps:
             variant=["regular", "x"],
         ),
         test=SPLITS["test"],
-        code=MODEL_CODE + ATTRIBUTION_CODE,
+        code=code("attribute_maps"),
     output:
         f"{RESULTS}/{DATASET}/attribution_maps.safetensors",
     params:

@@ -7,10 +7,11 @@ from snakemake.exceptions import WorkflowError
 if workflow.basedir not in sys.path:
     sys.path.insert(0, workflow.basedir)
 
-from workflow.common.claims import load_claims
-from workflow.common.config import ConfigError, check_config
-from workflow.common.seeds import job_seed
-from xgradient.data.table import load_table
+from experiments.claims import load_claims
+from experiments.config import ConfigError, check_config
+from experiments.dependencies import import_closure
+from experiments.seeds import job_seed
+from experiments.data.catalogue import load_table
 
 try:
     check_config(config)
@@ -38,14 +39,15 @@ wildcard_constraints:
     scatteritem=r"\d+-of-\d+",
 
 
-def code(*modules):
-    """Library files that a stage depends on: editing another file does not rerun the stage."""
-    return [os.path.normpath(f"{BASE}/xgradient/{module}") for module in modules]
-
-
-def workflow_code(*modules):
-    """Likewise, files of workflow/common."""
-    return [os.path.normpath(f"{BASE}/workflow/common/{module}") for module in modules]
+def code(script, notebook=None):
+    """The project's files that a script, and a notebook that it executes, import."""
+    paths = [f"{workflow.basedir}/workflow/scripts/{script}.py"]
+    if notebook is not None:
+        paths.append(f"{workflow.basedir}/notebooks/{notebook}.ipynb")
+    # When a job is planned, not when the rules are read: most processes plan one job.
+    return lambda wildcards: [
+        os.path.relpath(path) for path in import_closure(paths, workflow.basedir)
+    ]
 
 
 def notebook(name):
@@ -150,24 +152,3 @@ def figure_outputs(name, title, prefix=""):
 # Declared by every job that runs a network; on the CPU no GPU is asked for.
 GPU = int(config["device"] == "cuda")
 
-MODEL_CODE = code(
-    "models/__init__.py",
-    "models/alexnet.py",
-    "models/vgg.py",
-    "models/fixup_resnet.py",
-    "models/geometry.py",
-    "models/pooling.py",
-    "checkpoints.py",
-    "data/tensors.py",
-)
-ATTRIBUTION_CODE = code("attribution.py", "homogeneous.py")
-DEEPLIFT_CODE = code(
-    "deeplift/__init__.py",
-    "deeplift/attribute.py",
-    "deeplift/dispatch.py",
-    "deeplift/graph.py",
-    "deeplift/operations.py",
-    "deeplift/propagate.py",
-    "deeplift/rules.py",
-    "deeplift/signals.py",
-)

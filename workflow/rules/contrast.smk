@@ -5,7 +5,7 @@ rule measure_contrast:
     input:
         model=f"{NET}/model.safetensors",
         test=SPLITS["test"],
-        code=MODEL_CODE + code("contrast.py", "homogeneous.py"),
+        code=code("measure_contrast"),
     output:
         table=f"{NET}/contrast.csv",
         facts=f"{NET}/contrast.json",

@@ -5,7 +5,7 @@ rule measure_convergence:
     input:
         model=f"{NET}/model.safetensors",
         test=SPLITS["test"],
-        code=MODEL_CODE + ATTRIBUTION_CODE,
+        code=code("measure_convergence"),
     output:
         table=f"{NET}/ig_convergence.csv",
         facts=f"{NET}/ig_convergence.json",

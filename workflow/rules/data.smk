@@ -34,7 +34,7 @@ rule prepare_dataset:
         # Only its existence matters: the digests are checked again when the files are read.
         fetched=ancient(rules.fetch_dataset.output),
         table=ancient(DATASET_TABLE),
-        code=code("data/idx.py", "data/images.py", "data/table.py", "data/tensors.py"),
+        code=code("prepare_dataset"),
     output:
         **splits("{dataset}"),
     params:

@@ -4,20 +4,13 @@ DIGITS = config["digit_conversion"]
 DIGIT_SPLITS = splits("mnist")
 # `weights` is trained (here) or published (released by the authors).
 DIGIT_NET = f"{RESULTS}/mnist/digit_convnet-{{weights}}"
-DIGIT_TABLE_CODE = workflow_code("digit_scores.py")
 
 
 rule train_digit_convnet:
     input:
         train=DIGIT_SPLITS["train"],
         validation=DIGIT_SPLITS["validation"],
-        code=code(
-            "digits/network.py",
-            "training.py",
-            "evaluation.py",
-            "homogeneous.py",
-            "data/tensors.py",
-        ),
+        code=code("train_digit_convnet"),
     output:
         regular=f"{RESULTS}/mnist/digit_convnet-trained/regular.safetensors",
         x=f"{RESULTS}/mnist/digit_convnet-trained/x.safetensors",
@@ -52,7 +45,7 @@ rule read_digit_weights:
         # Only its existence matters: the digests are checked again when the files are read.
         fetched=ancient(f"{RESULTS}/deeplift_mnist/fetched.json"),
         table=ancient(DATASET_TABLE),
-        code=code("digits/network.py", "keras_weights.py", "homogeneous.py", "data/table.py"),
+        code=code("read_digit_weights"),
     output:
         regular=f"{RESULTS}/mnist/digit_convnet-published/regular.safetensors",
         x=f"{RESULTS}/mnist/digit_convnet-published/x.safetensors",
@@ -72,10 +65,7 @@ rule convert_digits:
         regular=f"{DIGIT_NET}/regular.safetensors",
         x=f"{DIGIT_NET}/x.safetensors",
         test=DIGIT_SPLITS["test"],
-        code=ATTRIBUTION_CODE
-        + DEEPLIFT_CODE
-        + code("digits/conversion.py", "digits/network.py", "evaluation.py", "data/tensors.py")
-        + workflow_code("digits.py"),
+        code=code("convert_digits"),
     output:
         accuracy=f"{DIGIT_NET}/accuracy.csv",
         table=f"{DIGIT_NET}/conversion.csv",

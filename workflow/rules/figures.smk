@@ -1,13 +1,12 @@
 # Figures, each as PDF for papers and PNG for screens.
 
-PLOTTING_CODE = code("names.py", "plotting/style.py")
 
 
 rule figure_ig_convergence:
     input:
         table=f"{RESULTS}/tables/ig_convergence.csv",
         published=published("ig_convergence"),
-        code=PLOTTING_CODE + code("plotting/convergence.py"),
+        code=code("figure_ig_convergence"),
     output:
         **figure_outputs("ig_convergence", "Convergence of IG"),
     log:
@@ -25,7 +24,7 @@ rule figure_contrast:
             arch=ARCHITECTURES,
             variant=config["contrast"]["variants"],
         ),
-        code=PLOTTING_CODE + code("plotting/contrast.py"),
+        code=code("figure_contrast"),
     output:
         **figure_outputs("contrast", "Accuracy against contrast"),
         table=report(
@@ -45,7 +44,7 @@ rule figure_contrast:
 rule figure_attribution_maps:
     input:
         maps=rules.attribute_maps.output[0],
-        code=PLOTTING_CODE + code("plotting/attribution_maps.py"),
+        code=code("figure_attribution_maps"),
     output:
         **figure_outputs("attribution_maps", "Attribution maps"),
     log:
@@ -63,7 +62,7 @@ rule figure_masking:
             arch=MASKING["architectures"],
             variant=MASKING["variants"],
         ),
-        code=PLOTTING_CODE + code("plotting/masking.py"),
+        code=code("figure_masking"),
     output:
         **figure_outputs("masking", "Masking curves"),
     log:
@@ -77,7 +76,7 @@ rule figure_masking:
 rule figure_masked_images:
     input:
         examples=rules.mask_examples.output[0],
-        code=PLOTTING_CODE + code("plotting/masking.py"),
+        code=code("figure_masked_images"),
     output:
         **figure_outputs("masked_images", "Masked images"),
     log:
@@ -94,7 +93,7 @@ rule figure_digit_conversion:
         conversions=expand(f"{DIGIT_NET}/conversion.csv", weights=DIGITS["weights"]),
         example=f"{RESULTS}/mnist/digit_convnet-{DIGITS['example']['weights']}/example.safetensors",
         published=published("deeplift_mnist_boxplot_digitised"),
-        code=PLOTTING_CODE + code("plotting/digits.py") + DIGIT_TABLE_CODE,
+        code=code("figure_digit_conversion"),
     output:
         **figure_outputs("digit_conversion", "Digit conversion"),
         **figure_outputs(
@@ -114,7 +113,7 @@ rule figure_genomics:
             f"{RESULTS}/genomics/{{weights}}/hits.csv",
             weights=GENOMICS["weights"],
         ),
-        code=PLOTTING_CODE + code("plotting/genomics.py"),
+        code=code("figure_genomics"),
     output:
         **figure_outputs("genomics", "Importance of motif hits"),
     params:
@@ -134,7 +133,7 @@ rule figures_attribution_prior:
         eg_references=f"{RESULTS}/tables/attribution_prior_eg_references.csv",
         published=published("attribution_prior"),
         published_eg_references=published("attribution_prior_eg_refs"),
-        code=PLOTTING_CODE + code("plotting/priors.py"),
+        code=code("figures_attribution_prior"),
     output:
         **figure_outputs(
             "attribution_prior", "Training with attribution priors", prefix="auc_"

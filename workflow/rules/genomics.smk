@@ -7,8 +7,6 @@ GENOMICS_NET = f"{RESULTS}/genomics/{{weights}}"
 TRAINED_GENOMICS = f"{RESULTS}/genomics/trained"
 PUBLISHED_GENOMICS = f"{RESULTS}/genomics/published"
 MOTIFS = [published("pwm_GATA_disc1"), published("pwm_TAL1_known1")]
-GENOMICS_CODE = code("genomics/sequences.py", "genomics/simulation.py") + workflow_code("genomics.py")
-GENOMICS_MODEL_CODE = code("genomics/network.py", "genomics/training.py", "priors/auc.py")
 
 
 wildcard_constraints:
@@ -18,7 +16,7 @@ wildcard_constraints:
 rule simulate_genomics:
     input:
         motifs=MOTIFS,
-        code=GENOMICS_CODE,
+        code=code("simulate_genomics"),
     output:
         f"{TRAINED_GENOMICS}/sequences.safetensors",
     params:
@@ -42,7 +40,7 @@ rule simulate_genomics:
 rule train_genomics:
     input:
         sequences=rules.simulate_genomics.output[0],
-        code=GENOMICS_CODE + GENOMICS_MODEL_CODE,
+        code=code("train_genomics"),
     output:
         model=f"{TRAINED_GENOMICS}/model.safetensors",
         history=report(
@@ -74,7 +72,7 @@ rule convert_genomics:
         # Only its existence matters: the digests are checked again when the files are read.
         fetched=ancient(f"{RESULTS}/deeplift_genomics/fetched.json"),
         table=ancient(DATASET_TABLE),
-        code=GENOMICS_CODE + code("genomics/network.py", "keras_weights.py", "data/table.py"),
+        code=code("convert_genomics"),
     output:
         sequences=f"{PUBLISHED_GENOMICS}/sequences.safetensors",
         model=f"{PUBLISHED_GENOMICS}/model.safetensors",
@@ -97,11 +95,7 @@ rule measure_genomics:
         model=f"{GENOMICS_NET}/model.safetensors",
         sequences=f"{GENOMICS_NET}/sequences.safetensors",
         motifs=MOTIFS,
-        code=GENOMICS_CODE
-        + GENOMICS_MODEL_CODE
-        + ATTRIBUTION_CODE
-        + DEEPLIFT_CODE
-        + code("genomics/motif_hits.py"),
+        code=code("measure_genomics"),
     output:
         table=f"{GENOMICS_NET}/false_negatives.csv",
         hits=f"{GENOMICS_NET}/hits.csv",

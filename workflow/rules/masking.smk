@@ -7,7 +7,6 @@ MASKING = config["masking"]
 # One file per net and shard with a tensor per method, not one per method: a job that imports
 # torch costs seconds before it does anything, and all methods but IG take less than that.
 SHARD = f"{NET}/masking/{{scatteritem}}"
-MASKING_CODE = code("masking.py") + workflow_code("masking.py")
 
 
 scattergather:
@@ -19,7 +18,7 @@ rule attribute_shard:
         model=f"{NET}/model.safetensors",
         test=SPLITS["test"],
         train=SPLITS["train"],
-        code=MODEL_CODE + ATTRIBUTION_CODE + MASKING_CODE,
+        code=code("attribute_shard"),
     output:
         temp(f"{SHARD}/attributions.safetensors"),
     params:
@@ -55,7 +54,7 @@ rule evaluate_masking:
         model=f"{NET}/model.safetensors",
         test=SPLITS["test"],
         attributions=rules.attribute_shard.output[0],
-        code=MODEL_CODE + MASKING_CODE,
+        code=code("evaluate_masking"),
     output:
         temp(f"{SHARD}/scores.safetensors"),
     params:
@@ -88,7 +87,7 @@ rule evaluate_masking:
 rule merge_masking:
     input:
         scores=gather.masking(rules.evaluate_masking.output[0], allow_missing=True),
-        code=MASKING_CODE,
+        code=code("merge_masking"),
     output:
         table=f"{NET}/masking.csv",
         images=f"{NET}/masking_images.csv",
@@ -116,7 +115,7 @@ rule mask_examples:
         f"{MASKING['examples']['variant']}/model.safetensors",
         test=SPLITS["test"],
         train=SPLITS["train"],
-        code=MODEL_CODE + ATTRIBUTION_CODE + MASKING_CODE,
+        code=code("mask_examples"),
     output:
         f"{RESULTS}/{DATASET}/masked_images.safetensors",
     params:

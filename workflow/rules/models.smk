@@ -5,7 +5,7 @@ rule train:
         start=training_start,
         train=SPLITS["train"],
         validation=SPLITS["validation"],
-        code=MODEL_CODE + code("training.py", "evaluation.py"),
+        code=code("train"),
     output:
         model=f"{NET}/model.safetensors",
         history=report(
@@ -42,7 +42,7 @@ rule train:
 rule strip_biases:
     input:
         model=f"{RESULTS}/{DATASET}/{{arch}}-regular/model.safetensors",
-        code=MODEL_CODE + code("homogeneous.py"),
+        code=code("strip_biases"),
     output:
         model=f"{RESULTS}/{DATASET}/{{arch}}-stripped/model.safetensors",
     log:
@@ -60,7 +60,7 @@ rule measure_accuracy:
     input:
         model=f"{NET}/model.safetensors",
         test=SPLITS["test"],
-        code=MODEL_CODE + code("evaluation.py", "homogeneous.py"),
+        code=code("measure_accuracy"),
     output:
         table=f"{NET}/accuracy.csv",
         facts=f"{NET}/accuracy.json",

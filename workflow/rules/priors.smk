@@ -15,7 +15,7 @@ scattergather:
 rule prepare_mortality_table:
     input:
         table=ancient(DATASET_TABLE),
-        code=code("data/nhanes.py", "data/table.py") + workflow_code("mortality.py"),
+        code=code("prepare_mortality_table"),
     output:
         table=f"{PRIORS_FOLDER}/table.csv",
         facts=f"{PRIORS_FOLDER}/table.json",
@@ -39,16 +39,7 @@ rule prepare_mortality_table:
 rule train_priors:
     input:
         table=rules.prepare_mortality_table.output.table,
-        code=code(
-            "attribution.py",
-            "priors/auc.py",
-            "priors/chunk.py",
-            "priors/penalty.py",
-            "priors/perceptron.py",
-            "priors/repetitions.py",
-            "priors/training.py",
-        )
-        + workflow_code("mortality.py", "priors.py"),
+        code=code("train_priors"),
     output:
         # Kept: they are small, and another bootstrap must not train again.
         rows=f"{PRIORS_FOLDER}/shards/{{scatteritem}}.csv",
@@ -87,7 +78,7 @@ rule merge_priors:
         rows=gather.attribution_prior(rules.train_priors.output.rows),
         facts=gather.attribution_prior(rules.train_priors.output.facts),
         data=rules.prepare_mortality_table.output.facts,
-        code=code("priors/comparison.py") + workflow_code("priors_summary.py"),
+        code=code("merge_priors"),
     output:
         repetitions=f"{PRIORS_FOLDER}/repetitions.csv",
         table=f"{PRIORS_FOLDER}/summary.csv",

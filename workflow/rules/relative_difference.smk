@@ -5,7 +5,7 @@ rule measure_relative_difference:
     input:
         model=f"{NET}/model.safetensors",
         test=SPLITS["test"],
-        code=MODEL_CODE + ATTRIBUTION_CODE + code("relative_difference.py"),
+        code=code("measure_relative_difference"),
     output:
         table=f"{NET}/mean_relative_difference.csv",
         facts=f"{NET}/mean_relative_difference.json",

@@ -1,7 +1,6 @@
 # Tables: one papermill notebook each, from the measurements to CSV, Markdown, LaTeX and HTML.
 
 
-TABLE_CODE = workflow_code("tables.py") + code("names.py")
 TABLE_VARIANTS = {
     "accuracy": ["regular", "stripped", "x"],
     "mean_relative_difference": config["mean_relative_difference"]["variants"],
@@ -14,7 +13,7 @@ rule table_accuracy:
         **measurements("accuracy", TABLE_VARIANTS["accuracy"]),
         notebook=notebook("accuracy"),
         published=published("accuracy_mard"),
-        code=TABLE_CODE,
+        code=code("run_notebook", notebook="accuracy"),
     output:
         **table_outputs("accuracy", "Accuracy"),
     log:
@@ -30,7 +29,7 @@ rule table_mean_relative_difference:
         **measurements("mean_relative_difference", TABLE_VARIANTS["mean_relative_difference"]),
         notebook=notebook("mean_relative_difference"),
         published=published("accuracy_mard"),
-        code=TABLE_CODE,
+        code=code("run_notebook", notebook="mean_relative_difference"),
     output:
         **table_outputs("mean_relative_difference", "Mean absolute relative difference"),
     log:
@@ -46,7 +45,7 @@ rule table_ig_convergence:
         **measurements("ig_convergence", TABLE_VARIANTS["ig_convergence"]),
         notebook=notebook("ig_convergence"),
         published=published("ig_convergence"),
-        code=TABLE_CODE,
+        code=code("run_notebook", notebook="ig_convergence"),
     output:
         **table_outputs("ig_convergence", "Convergence of IG"),
     log:
@@ -62,7 +61,7 @@ rule table_masking:
         **measurements("masking", MASKING["variants"], MASKING["architectures"]),
         notebook=notebook("masking"),
         published=published("mask_metrics"),
-        code=TABLE_CODE,
+        code=code("run_notebook", notebook="masking"),
     output:
         **table_outputs("masking", "Masking metrics"),
     log:
@@ -81,7 +80,7 @@ rule table_digit_conversion:
         notebook=notebook("digit_conversion"),
         published=published("deeplift_mnist_boxplot_digitised"),
         published_top10=published("deeplift_mnist_top10_8to3"),
-        code=TABLE_CODE + DIGIT_TABLE_CODE,
+        code=code("run_notebook", notebook="digit_conversion"),
     output:
         **table_outputs("digit_conversion", "Digit conversion"),
         top10=report(
@@ -108,7 +107,7 @@ rule table_genomics:
         notebook=notebook("genomics"),
         published=published("deeplift_genomics_false_negatives_gata"),
         published_auroc=published("deeplift_genomics_auroc"),
-        code=TABLE_CODE,
+        code=code("run_notebook", notebook="genomics"),
     output:
         **table_outputs("genomics", "Simulated genomics"),
         auroc_table=f"{RESULTS}/tables/genomics_auroc.csv",
@@ -129,7 +128,7 @@ rule table_attribution_prior:
         notebook=notebook("attribution_prior"),
         published=published("attribution_prior"),
         published_eg_references=published("attribution_prior_eg_refs"),
-        code=TABLE_CODE + workflow_code("prior_claims.py"),
+        code=code("run_notebook", notebook="attribution_prior"),
     output:
         **table_outputs("attribution_prior", "Training with attribution priors"),
         eg_references=report(
@@ -155,7 +154,7 @@ rule table_claims:
         ),
         claims=CLAIM_LIST,
         notebook=notebook("claims"),
-        code=TABLE_CODE + workflow_code("claims.py"),
+        code=code("run_notebook", notebook="claims"),
     output:
         **table_outputs("claims", "Claims"),
     log:

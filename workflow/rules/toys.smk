@@ -5,9 +5,7 @@
 # Computed and drawn in one job: starting it takes longer than both.
 rule figure_toys:
     input:
-        code=code("toys.py", "names.py", "plotting/style.py", "plotting/toys.py")
-        + ATTRIBUTION_CODE
-        + DEEPLIFT_CODE,
+        code=code("figure_toys"),
     output:
         **figure_outputs("toys", "Attributions of toy functions"),
         table=report(

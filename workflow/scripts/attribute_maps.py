@@ -4,11 +4,11 @@ import json
 
 from safetensors.torch import save_file
 
-from workflow.common.files import load_split, split_facts
-from workflow.common.job import Job
+from experiments.data.tensors import denormalise
+from experiments.files import load_split, split_facts
+from experiments.job import Job
+from experiments.networks.checkpoints import load_model
 from xgradient.attribution import input_x_gradient, integrated_gradients, x_gradient
-from xgradient.checkpoints import load_model
-from xgradient.data.tensors import denormalise
 
 with Job(snakemake) as job:
     settings = snakemake.params.settings

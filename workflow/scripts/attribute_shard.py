@@ -2,10 +2,10 @@
 
 import torch
 
-from workflow.common.files import load_split, save_tensors
-from workflow.common.job import Job
-from workflow.common.masking import attribute_blocks, methods_for, shard_blocks
-from xgradient.checkpoints import load_model
+from experiments.files import load_split, save_tensors
+from experiments.job import Job
+from experiments.masking.run import attribute_blocks, methods_for, shard_blocks
+from experiments.networks.checkpoints import load_model
 
 with Job(snakemake) as job:
     settings, wildcards = snakemake.params.settings, snakemake.wildcards

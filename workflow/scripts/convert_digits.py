@@ -4,9 +4,9 @@ import json
 
 import pandas as pd
 
-from workflow.common.digits import convert, example, load_net, top1
-from workflow.common.files import load_split, load_tensors, save_tensors
-from workflow.common.job import Job, write_facts
+from experiments.digit_conversion.run import convert, example, load_net, top1
+from experiments.files import load_split, load_tensors, save_tensors
+from experiments.job import Job, write_facts
 
 with Job(snakemake) as job:
     files, settings = snakemake.input, snakemake.params.settings

@@ -2,10 +2,11 @@
 
 import torch
 
-from workflow.common.files import save_tensors, verified_files
-from workflow.common.genomics import save_sequences
-from workflow.common.job import Job
-from xgradient.genomics import load_genomics_convnet, read_names, read_simdata
+from experiments.files import save_tensors, verified_files
+from experiments.genomics.network import load_genomics_convnet
+from experiments.genomics.run import save_sequences
+from experiments.genomics.simulation import read_names, read_simdata
+from experiments.job import Job
 
 with Job(snakemake) as job:
     params = snakemake.params

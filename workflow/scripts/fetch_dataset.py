@@ -6,9 +6,9 @@ Rule fetch_dataset.
 from dataclasses import asdict
 from pathlib import Path
 
-from workflow.common.job import Job, write_facts
-from xgradient.data.fetch import fetch_dataset
-from xgradient.data.table import load_table
+from experiments.data.catalogue import load_table
+from experiments.data.fetch import fetch_dataset
+from experiments.job import Job, write_facts
 
 with Job(snakemake) as job:
     dataset = load_table(snakemake.input.table)[snakemake.params.dataset]

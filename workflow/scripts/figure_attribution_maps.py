@@ -5,8 +5,9 @@ import json
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from workflow.common.job import Job
-from xgradient.plotting import plot_attribution_maps, save_figure
+from experiments.attribution_maps.figure import plot_attribution_maps
+from experiments.figures import save_figure
+from experiments.job import Job
 
 with Job(snakemake):
     with safe_open(snakemake.input.maps, framework="np") as file:

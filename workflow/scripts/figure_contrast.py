@@ -1,8 +1,9 @@
 """Plot accuracy against contrast, and gather its numbers (rule figure_contrast)."""
 
-from workflow.common.job import Job
-from workflow.common.tables import read_measurements
-from xgradient.plotting import plot_contrast, save_figure
+from experiments.contrast.figure import plot_contrast
+from experiments.figures import save_figure
+from experiments.job import Job
+from experiments.tables import read_measurements
 
 with Job(snakemake):
     contrast = read_measurements(snakemake.input.measurements)

@@ -5,10 +5,11 @@ import json
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from workflow.common.digit_scores import read_published
-from workflow.common.job import Job
-from workflow.common.tables import read_measurements
-from xgradient.plotting import plot_digit_conversion, plot_digit_example, save_figure
+from experiments.digit_conversion.figure import plot_digit_conversion, plot_digit_example
+from experiments.digit_conversion.summary import read_published
+from experiments.figures import save_figure
+from experiments.job import Job
+from experiments.tables import read_measurements
 
 with Job(snakemake):
     files, results = snakemake.input, snakemake.output

@@ -1,8 +1,9 @@
 """Plot the importance of motif hits against their log-odds (rule figure_genomics)."""
 
-from workflow.common.job import Job
-from workflow.common.tables import read_measurements
-from xgradient.plotting import plot_motif_hits, save_figure
+from experiments.figures import save_figure
+from experiments.genomics.figure import plot_motif_hits
+from experiments.job import Job
+from experiments.tables import read_measurements
 
 with Job(snakemake):
     hits = read_measurements(snakemake.input.hits)

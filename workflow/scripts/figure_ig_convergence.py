@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from workflow.common.job import Job
-from xgradient.plotting import plot_convergence, save_figure
+from experiments.figures import save_figure
+from experiments.ig_convergence.figure import plot_convergence
+from experiments.job import Job
 
 with Job(snakemake):
     figure = plot_convergence(

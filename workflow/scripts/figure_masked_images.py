@@ -5,8 +5,9 @@ import json
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from workflow.common.job import Job
-from xgradient.plotting import plot_masked_images, save_figure
+from experiments.figures import save_figure
+from experiments.job import Job
+from experiments.masking.figure import plot_masked_images
 
 with Job(snakemake):
     with safe_open(snakemake.input.examples, framework="np") as file:

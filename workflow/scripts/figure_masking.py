@@ -1,8 +1,9 @@
 """Plot the score against the fraction of unmasked pixels (rule figure_masking)."""
 
-from workflow.common.job import Job
-from workflow.common.tables import read_measurements
-from xgradient.plotting import plot_masking_curves, save_figure
+from experiments.figures import save_figure
+from experiments.job import Job
+from experiments.masking.figure import plot_masking_curves
+from experiments.tables import read_measurements
 
 with Job(snakemake):
     figure = plot_masking_curves(read_measurements(snakemake.input.curves))

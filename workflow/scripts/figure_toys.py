@@ -3,9 +3,10 @@
 import pandas as pd
 import torch
 
-from workflow.common.job import Job, write_facts
-from xgradient.plotting import plot_toys, save_figure
-from xgradient.toys import TOY_ATTRIBUTIONS, TOYS, attribute_toy
+from experiments.figures import save_figure
+from experiments.job import Job, write_facts
+from experiments.toys.figure import plot_toys
+from experiments.toys.functions import TOY_ATTRIBUTIONS, TOYS, attribute_toy
 
 with Job(snakemake) as job:
     settings = snakemake.params.settings

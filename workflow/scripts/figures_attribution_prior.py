@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from workflow.common.job import Job
-from xgradient.plotting import plot_eg_references, plot_prior_auc, plot_prior_cost, save_figure
+from experiments.attribution_prior.figure import plot_eg_references, plot_prior_auc, plot_prior_cost
+from experiments.figures import save_figure
+from experiments.job import Job
 
 with Job(snakemake):
     files, results = snakemake.input, snakemake.output

@@ -7,7 +7,7 @@ the lock to the run that started it.
 import subprocess
 import sys
 
-from workflow.common.job import Job
+from experiments.job import Job
 
 with Job(snakemake) as job:
     command = [

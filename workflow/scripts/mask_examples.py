@@ -4,11 +4,11 @@ import json
 
 import torch
 
-from workflow.common.files import load_split, save_tensors, split_facts
-from workflow.common.job import Job
-from workflow.common.masking import attribute_blocks, blurred, methods_for
-from xgradient.checkpoints import load_model
-from xgradient.data.tensors import denormalise
+from experiments.data.tensors import denormalise
+from experiments.files import load_split, save_tensors, split_facts
+from experiments.job import Job
+from experiments.masking.run import attribute_blocks, blurred, methods_for
+from experiments.networks.checkpoints import load_model
 from xgradient.masking import kept_pixels
 
 with Job(snakemake) as job:

@@ -3,11 +3,11 @@
 import pandas as pd
 import torch
 
-from workflow.common.files import load_split
-from workflow.common.job import Job, write_facts
-from xgradient.checkpoints import load_model
-from xgradient.contrast import contrast_accuracy
-from xgradient.data.tensors import loader
+from experiments.contrast.run import contrast_accuracy
+from experiments.data.tensors import loader
+from experiments.files import load_split
+from experiments.job import Job, write_facts
+from experiments.networks.checkpoints import load_model
 
 with Job(snakemake) as job:
     settings = snakemake.params.settings

@@ -6,10 +6,10 @@ Rule measure_convergence. The published curve is the absolute difference to 300 
 import pandas as pd
 import torch
 
-from workflow.common.files import load_split
-from workflow.common.job import Job, write_facts
+from experiments.files import load_split
+from experiments.job import Job, write_facts
+from experiments.networks.checkpoints import load_model
 from xgradient.attribution import integrated_gradients
-from xgradient.checkpoints import load_model
 
 with Job(snakemake) as job:
     settings = snakemake.params.settings

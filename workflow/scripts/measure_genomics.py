@@ -3,15 +3,11 @@
 import pandas as pd
 import torch
 
-from workflow.common.files import load_tensors, save_tensors
-from workflow.common.genomics import load_sequences, measure_hits, read_motifs
-from workflow.common.job import Job, write_facts
-from xgradient.genomics import (
-    TASKS,
-    genomics_convnet,
-    position_importance,
-    task_auroc,
-)
+from experiments.files import load_tensors, save_tensors
+from experiments.genomics.network import TASKS, genomics_convnet, position_importance
+from experiments.genomics.run import load_sequences, measure_hits, read_motifs
+from experiments.genomics.training import task_auroc
+from experiments.job import Job, write_facts
 
 with Job(snakemake) as job:
     settings, weights = snakemake.params.settings, snakemake.wildcards.weights

@@ -8,11 +8,11 @@ import contextlib
 import pandas as pd
 import torch
 
-from workflow.common.files import load_split
-from workflow.common.job import Job, write_facts
+from experiments.data.tensors import loader
+from experiments.files import load_split
+from experiments.job import Job, write_facts
+from experiments.networks.checkpoints import load_model
 from xgradient.attribution import input_x_gradient, integrated_gradients
-from xgradient.checkpoints import load_model
-from xgradient.data.tensors import loader
 from xgradient.relative_difference import relative_difference, rounded_forward
 
 with Job(snakemake) as job:

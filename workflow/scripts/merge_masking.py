@@ -1,8 +1,8 @@
 """Merge the shards of one net: areas per image, mean curves, summary (rule merge_masking)."""
 
-from workflow.common.files import load_tensors
-from workflow.common.job import Job, write_facts
-from workflow.common.masking import image_areas, mean_curves, merge_scores, methods_for, summarise
+from experiments.files import load_tensors
+from experiments.job import Job, write_facts
+from experiments.masking.run import image_areas, mean_curves, merge_scores, methods_for, summarise
 
 with Job(snakemake) as job:
     params, wildcards = snakemake.params, snakemake.wildcards

@@ -3,14 +3,14 @@
 import json
 from pathlib import Path
 
-from workflow.common.job import Job, write_facts
-from workflow.common.priors_summary import (
+from experiments.attribution_prior.summary import (
     compare_with_xg,
     eg_curve,
     merge_shards,
     read_repetitions,
     summarise,
 )
+from experiments.job import Job, write_facts
 
 with Job(snakemake) as job:
     settings, bootstrap = snakemake.params.settings, snakemake.params.bootstrap

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import torch
 
-from workflow.common.files import save_split
-from workflow.common.job import Job
-from xgradient.data.images import load_image_dataset, normalisation, split_train_validation
-from xgradient.data.table import load_table
-from xgradient.data.tensors import ImageTensors
+from experiments.data.catalogue import load_table
+from experiments.data.images import load_image_dataset, normalisation, split_train_validation
+from experiments.data.tensors import ImageTensors
+from experiments.files import save_split
+from experiments.job import Job
 
 with Job(snakemake) as job:
     params = snakemake.params

@@ -1,8 +1,8 @@
 """Fetch the table of the prior experiment, or its fallback (rule prepare_mortality_table)."""
 
-from workflow.common.job import Job, write_facts
-from workflow.common.mortality import fetch_table, table_facts, write_table
-from xgradient.data.table import load_table
+from experiments.attribution_prior.mortality import fetch_table, table_facts, write_table
+from experiments.data.catalogue import load_table
+from experiments.job import Job, write_facts
 
 with Job(snakemake) as job:
     params = snakemake.params

@@ -1,8 +1,8 @@
 """Convert the released weights of the digit conversion to PyTorch (rule read_digit_weights)."""
 
-from workflow.common.files import save_tensors, verified_files
-from workflow.common.job import Job
-from xgradient.digits import load_digit_convnet
+from experiments.digit_conversion.network import load_digit_convnet
+from experiments.files import save_tensors, verified_files
+from experiments.job import Job
 from xgradient.homogeneous import remove_biases
 
 with Job(snakemake) as job:

@@ -7,7 +7,7 @@ import nbformat
 import papermill
 from nbconvert import HTMLExporter
 
-from workflow.common.job import Job
+from experiments.job import Job
 
 with Job(snakemake) as job:
     files, results = snakemake.input, snakemake.output

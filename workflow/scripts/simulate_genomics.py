@@ -2,9 +2,9 @@
 
 import torch
 
-from workflow.common.genomics import read_motifs, save_sequences, split_sequences
-from workflow.common.job import Job
-from xgradient.genomics import simulate_sequences
+from experiments.genomics.run import read_motifs, save_sequences, split_sequences
+from experiments.genomics.simulation import simulate_sequences
+from experiments.job import Job
 
 with Job(snakemake) as job:
     settings = snakemake.params.settings

@@ -1,7 +1,7 @@
 """Remove the biases of a trained net, without training it further (rule strip_biases)."""
 
-from workflow.common.job import Job
-from xgradient.checkpoints import load_model, read_header, save_model
+from experiments.job import Job
+from experiments.networks.checkpoints import load_model, read_header, save_model
 from xgradient.homogeneous import remove_biases
 
 with Job(snakemake) as job:

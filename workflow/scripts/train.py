@@ -5,11 +5,11 @@ from importlib.metadata import version
 import pandas as pd
 from lightning_fabric import Fabric
 
-from workflow.common.files import load_split, split_facts
-from workflow.common.job import Job
-from xgradient.checkpoints import load_model, read_header, save_model
+from experiments.files import load_split, split_facts
+from experiments.job import Job
+from experiments.networks.checkpoints import load_model, read_header, save_model
+from experiments.networks.training import TrainingSettings, train
 from xgradient.models import build_model
-from xgradient.training import TrainingSettings, train
 
 with Job(snakemake) as job:
     params = snakemake.params

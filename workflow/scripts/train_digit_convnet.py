@@ -9,13 +9,13 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 
-from workflow.common.files import load_split, save_tensors
-from workflow.common.job import Job
-from workflow.common.seeds import job_seed
-from xgradient.data.tensors import ImageTensors
-from xgradient.digits import digit_convnet, scale_input
+from experiments.data.tensors import ImageTensors
+from experiments.digit_conversion.network import digit_convnet, scale_input
+from experiments.files import load_split, save_tensors
+from experiments.job import Job
+from experiments.networks.training import TrainingSettings, train
+from experiments.seeds import job_seed
 from xgradient.homogeneous import remove_biases
-from xgradient.training import TrainingSettings, train
 
 with Job(snakemake) as job:
     files = snakemake.input

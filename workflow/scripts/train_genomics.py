@@ -2,10 +2,11 @@
 
 import pandas as pd
 
-from workflow.common.files import save_tensors
-from workflow.common.genomics import load_sequences
-from workflow.common.job import Job
-from xgradient.genomics import genomics_convnet, train_genomics_convnet
+from experiments.files import save_tensors
+from experiments.genomics.network import genomics_convnet
+from experiments.genomics.run import load_sequences
+from experiments.genomics.training import train_genomics_convnet
+from experiments.job import Job
 
 with Job(snakemake) as job:
     training, validation = (

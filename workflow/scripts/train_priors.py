@@ -1,8 +1,8 @@
 """Train every method and strength on the repetitions of one shard (rule train_priors)."""
 
-from workflow.common.job import Job, write_facts
-from workflow.common.mortality import read_table
-from workflow.common.priors import shard_repetitions, train_shard
+from experiments.attribution_prior.mortality import read_table
+from experiments.attribution_prior.run import shard_repetitions, train_shard
+from experiments.job import Job, write_facts
 
 with Job(snakemake) as job:
     settings = snakemake.params.settings

@@ -1,0 +1,63 @@
+"""Figure: attribution maps of a few images at several contrasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.figures import set_style
+from experiments.names import VARIANTS
+
+__all__ = ["plot_attribution_maps"]
+
+
+def plot_attribution_maps(
+    maps: Mapping[str, np.ndarray], classes: Sequence[str], alphas: Sequence[float]
+) -> Figure:
+    """Draw images and attribution maps, regular net beside X-DNN, at several contrasts.
+
+    Parameters
+    ----------
+    maps : mapping of str to numpy.ndarray
+        ``image/ALPHA`` (N, C, H, W), 0 to 1, and ``VARIANT/METHOD/ALPHA`` (N, H, W), signed.
+    classes : sequence of str
+        The class of each of the N images.
+    alphas : sequence of float
+        The contrast factors.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row per image and contrast; a column for the image and per variant and method. Every
+        map is divided by its own largest absolute value: red for, blue against the class.
+    """
+    set_style()
+    columns = list(
+        dict.fromkeys(name.rsplit("/", 1)[0] for name in maps if not name.startswith("image/"))
+    )
+    # Regular net first, X-DNN second; within each: Input×Gradient, IG, XG.
+    methods = ["Input×Gradient", "IG", "XG"]
+    columns.sort(key=lambda name: (name.split("/")[0] == "x", methods.index(name.split("/")[1])))
+    rows = [(index, alpha) for index in range(len(classes)) for alpha in alphas]
+    figure = Figure(figsize=(1.05 * (len(columns) + 1), 1.0 * len(rows) + 0.4))
+    axes = figure.subplots(
+        len(rows), len(columns) + 1, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.08}
+    )
+    for row, (index, alpha) in enumerate(rows):
+        image = maps[f"image/{alpha}"][index].transpose(1, 2, 0)
+        axes[row, 0].imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1)
+        axes[row, 0].set_ylabel(f"{classes[index]}\nα = {alpha:g}", fontsize=7)
+        for column, name in enumerate(columns, start=1):
+            attribution = maps[f"{name}/{alpha}"][index]
+            largest = np.abs(attribution).max() or 1.0
+            axes[row, column].imshow(attribution / largest, cmap="seismic", vmin=-1, vmax=1)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    axes[0, 0].set_title("image", fontsize=8)
+    for column, name in enumerate(columns, start=1):
+        variant, method = name.split("/")
+        title = f"{VARIANTS[variant]}\n{method.replace('×Gradient', '×Grad.')}"
+        axes[0, column].set_title(title, fontsize=8)
+    return figure

@@ -1,0 +1,204 @@
+"""The code that a script depends on: the closure of its imports, read from the syntax tree.
+
+A result is out of date when code that it was made by has changed. That code is not listed by hand,
+where a file is soon forgotten: it is every file of this project that the script imports, directly
+or through other files. Nothing is imported in order to find out.
+
+A package whose ``__init__`` only re-exports names is looked through: ``from xgradient.attribution
+import saliency`` depends on the module that defines `saliency`, and not on its siblings, so that a
+new sibling makes nothing out of date.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+__all__ = ["PACKAGES", "import_closure"]
+
+PACKAGES = ("xgradient", "experiments")
+"""The packages of this project; imports from others are left to the locked environment."""
+
+
+def import_closure(
+    paths: Iterable[str | Path], root: str | Path, modules: Iterable[str] = ()
+) -> list[Path]:
+    """Find the project's files that some files depend on.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Python scripts, or notebooks (``.ipynb``), whose code cells count.
+    root : path
+        The folder that holds the packages.
+    modules : iterable of str
+        Modules that are imported by name when the script runs, as ``"xgradient.masking"``.
+
+    Returns
+    -------
+    list of Path
+        Sorted; without the paths themselves.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one of the paths does not exist.
+    ModuleNotFoundError
+        If an import from one of `PACKAGES` leads to no file, with the file that holds the import.
+    SyntaxError
+        If a file is not Python.
+    """
+    root = Path(root).resolve()
+    pending: list[Path] = []
+    for path in paths:
+        pending += _imported_files(Path(path).resolve(), root)
+    for module in modules:
+        pending += _resolve_module(module, root, "the registry")
+    found: set[Path] = set()
+    while pending:
+        path = pending.pop()
+        if path not in found:
+            found.add(path)
+            pending += _imported_files(path, root)
+    return sorted(found)
+
+
+@cache
+def _syntax_tree(path: Path) -> ast.Module:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        cells = (cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code")
+        text = "\n".join("".join(cell["source"]) for cell in cells)
+    return ast.parse(text, str(path))
+
+
+@cache
+def _imported_files(path: Path, root: Path) -> tuple[Path, ...]:
+    found: list[Path] = []
+    for module, name in _imports(path, root):
+        if module.split(".")[0] in PACKAGES:
+            found += _resolve_name(module, name, root, path) if name else ()
+            found += () if name else _resolve_module(module, root, str(path))
+    return tuple(dict.fromkeys(found))
+
+
+def _imports(path: Path, root: Path) -> Iterator[tuple[str, str | None]]:
+    """Yield (module, name) of every import that is executed; the name is None in ``import a.b``."""
+    for node in _executed_nodes(_syntax_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = _absolute(node, path, root)
+            yield from ((module, alias.name) for alias in node.names)
+
+
+def _executed_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Walk a syntax tree, without what only a type checker reads."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and _asks_for_type_checking(child.test):
+            for other in child.orelse:
+                yield other
+                yield from _executed_nodes(other)
+            continue
+        yield child
+        yield from _executed_nodes(child)
+
+
+def _asks_for_type_checking(test: ast.expr) -> bool:
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", None)
+    return name == "TYPE_CHECKING"
+
+
+def _absolute(node: ast.ImportFrom, path: Path, root: Path) -> str:
+    """Return the full name of the module that names are imported from."""
+    if not node.level:
+        return node.module or ""
+    # One dot is the package of the file, each further one its parent.
+    package = path.relative_to(root).parent.parts
+    parts = package[: len(package) - node.level + 1]
+    return ".".join([*parts, *filter(None, [node.module])])
+
+
+def _resolve_name(module: str, name: str, root: Path, importer: Path) -> list[Path]:
+    """Find the files behind ``from module import name``."""
+    if module.split(".")[0] not in PACKAGES:
+        return []
+    folder = root.joinpath(*module.split("."))
+    init = folder / "__init__.py"
+    if not init.is_file():
+        return _resolve_module(module, root, str(importer))
+    parents = _own_code(folder, root)
+    if name == "*":
+        return [init, *parents]
+    for candidate in (folder / f"{name}.py", folder / name / "__init__.py"):
+        if candidate.is_file() and name not in _defined(init, root):
+            return [*parents, *_own_files(candidate)]
+    source = _defined(init, root).get(name)
+    if source is None:
+        raise ModuleNotFoundError(
+            f"{importer}: {module} has no {name!r}, or makes it in a way that imports do not show"
+        )
+    if source == (module, name):
+        return [init, *parents]
+    return [*parents, *_resolve_name(*source, root, init)]
+
+
+def _resolve_module(module: str, root: Path, importer: str) -> list[Path]:
+    """Find the files behind ``import module``."""
+    path = root.joinpath(*module.split("."))
+    parents = _own_code(path.parent, root)
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return [candidate, *parents]
+    raise ModuleNotFoundError(f"{importer}: there is no module {module} in {root}")
+
+
+def _own_files(path: Path) -> list[Path]:
+    """Return a module, unless it is an ``__init__`` in which nothing happens."""
+    return [path] if path.name != "__init__.py" or not _only_reexports(path) else []
+
+
+def _own_code(folder: Path, root: Path) -> list[Path]:
+    """Return the ``__init__`` files from a folder up to the root that do more than re-export."""
+    found = []
+    while folder != root:
+        init = folder / "__init__.py"
+        if init.is_file():
+            found += _own_files(init)
+        folder = folder.parent
+    return found
+
+
+@cache
+def _only_reexports(init: Path) -> bool:
+    return all(
+        isinstance(node, (ast.Import, ast.ImportFrom))
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        or (isinstance(node, ast.Assign) and _is_dunder(node.targets))
+        for node in _syntax_tree(init).body
+    )
+
+
+def _is_dunder(targets: list[ast.expr]) -> bool:
+    return all(isinstance(each, ast.Name) and each.id.startswith("__") for each in targets)
+
+
+@cache
+def _defined(init: Path, root: Path) -> dict[str, tuple[str, str]]:
+    """Return, for every name in an ``__init__``, the module and the name that it comes from."""
+    module = ".".join(init.parent.relative_to(root).parts)
+    names: dict[str, tuple[str, str]] = {}
+    for node in _syntax_tree(init).body:
+        if isinstance(node, ast.ImportFrom):
+            source = _absolute(node, init, root)
+            for alias in node.names:
+                names[alias.asname or alias.name] = (source, alias.name)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names[node.name] = (module, node.name)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {each.id: (module, each.id) for each in targets if isinstance(each, ast.Name)}
+    return names

@@ -1,0 +1,252 @@
+"""The digit conversion as the workflow runs it: nets, images and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from experiments.data.tensors import ImageTensors
+from experiments.digit_conversion.erasing import DIGIT_METHODS, erase_pixels
+from experiments.digit_conversion.network import digit_convnet
+from experiments.files import load_tensors
+from experiments.networks.evaluation import evaluate
+
+__all__ = [
+    "convert",
+    "example",
+    "load_net",
+    "network_of",
+    "of_class",
+    "task_name",
+    "top1",
+]
+
+
+def load_net(path: str | Path) -> nn.Module:
+    """Rebuild a net from its state dict, with biases if it has any, in evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        If the tensors are not those of the network.
+    """
+    state, _ = load_tensors(path)
+    model = digit_convnet(bias=any(name.endswith(".bias") for name in state))
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not hold this network: {error}") from error
+    return model.eval()
+
+
+def top1(model: nn.Module, data: ImageTensors) -> float:
+    """Return the share of grey-value images that a net classifies correctly, percent."""
+    batches = zip(data.images.float().split(100), data.labels.split(100), strict=True)
+    return evaluate(model, batches, next(model.parameters()).device)["top1"]
+
+
+def network_of(method: str) -> str:
+    """Name the net that a method explains: XG is defined for the X-DNN alone."""
+    return "x" if method == "x_gradient" else "regular"
+
+
+def task_name(task: Sequence[int]) -> str:
+    """Spell a task as the published tables do."""
+    original, target = task
+    return f"{original}->{target}"
+
+
+def of_class(data: ImageTensors, digit: int, n_images: int | None) -> tuple[Tensor, list[int]]:
+    """Return the images of a class.
+
+    Parameters
+    ----------
+    data : ImageTensors
+        Test images.
+    digit : int
+        The class.
+    n_images : int or None
+        Only the first so many, or all.
+
+    Returns
+    -------
+    images : torch.Tensor
+        Grey values, exactly 0 to 255, shape (n, 1, H, W).
+    indices : list of int
+        Where they are among the test images.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than asked for.
+    """
+    indices = (data.labels == digit).nonzero().flatten().tolist()
+    if len(indices) < (n_images or 1):
+        raise ValueError(
+            f"{n_images or 1} test images of the class {digit} asked for, but there are only "
+            f"{len(indices)}; lower digit_conversion.n_images, or raise limit_images"
+        )
+    indices = indices[:n_images]
+    return data.images[indices].float(), indices
+
+
+def convert(
+    nets: Mapping[str, nn.Module],
+    data: ImageTensors,
+    settings: Mapping[str, Any],
+    device: torch.device | str = "cpu",
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> pd.DataFrame:
+    """Convert the images of all tasks by all methods and erasing rules.
+
+    The attribution for a class serves all tasks and both erasing rules.
+
+    Parameters
+    ----------
+    nets : mapping of str to torch.nn.Module
+        ``regular`` and, for XG, ``x``; on the device, in evaluation mode.
+    data : ImageTensors
+        Test images.
+    settings : mapping
+        ``tasks``, ``methods``, ``erasing``, ``n_pixels``, ``n_images`` and ``batch_size`` of the
+        configuration.
+    device : torch.device or str
+        Where the nets are.
+    progress : callable
+        Wraps the batches.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``task``, ``method``, ``erasing``, ``image`` (index among the test images), ``score``
+        (change of the log-odds), ``flipped`` (bool), ``n_erased`` (pixels) and ``network``.
+    """
+    work = [
+        (original, images, indices)
+        for original in dict.fromkeys(original for original, _ in settings["tasks"])
+        for images, indices in _batches(data, original, settings)
+    ]
+    frames: dict[tuple[str, str, str], list[pd.DataFrame]] = {
+        (task_name(task), method, erasing): []
+        for task in settings["tasks"]
+        for method in settings["methods"]
+        for erasing in settings["erasing"]
+    }
+    for original, images, indices in progress(work):
+        images = images.to(device)
+        targets = [target for start, target in settings["tasks"] if start == original]
+        with torch.no_grad():
+            logits = {name: model(images) for name, model in nets.items()}
+        for method in settings["methods"]:
+            network = network_of(method)
+            contributions = {
+                digit: _attribute(nets[network], images, method, digit)
+                for digit in (original, *targets)
+            }
+            for target in targets:
+                difference = contributions[original] - contributions[target]
+                for erasing in settings["erasing"]:
+                    converted = erase_pixels(
+                        nets[network],
+                        images,
+                        difference,
+                        original,
+                        target,
+                        erasing,
+                        settings["n_pixels"],
+                        logits[network],
+                    )
+                    names = {
+                        "task": task_name((original, target)),
+                        "method": method,
+                        "erasing": erasing,
+                    }
+                    frame = pd.DataFrame(
+                        {
+                            **names,
+                            "image": indices,
+                            "score": converted.score.cpu().numpy(),
+                            "flipped": converted.flipped.cpu().numpy(),
+                            "n_erased": converted.n_erased.cpu().numpy(),
+                            "network": network,
+                        }
+                    )
+                    frames[tuple(names.values())].append(frame)
+    return pd.concat([frame for batches in frames.values() for frame in batches], ignore_index=True)
+
+
+def _batches(
+    data: ImageTensors, digit: int, settings: Mapping[str, Any]
+) -> Iterable[tuple[Tensor, list[int]]]:
+    images, indices = of_class(data, digit, settings["n_images"])
+    for start in range(0, len(indices), settings["batch_size"]):
+        stop = start + settings["batch_size"]
+        yield images[start:stop], indices[start:stop]
+
+
+def _attribute(model: nn.Module, images: Tensor, method: str, digit: int) -> Tensor:
+    labels = torch.full((len(images),), digit, device=images.device)
+    return DIGIT_METHODS[method](model, images, labels)
+
+
+def example(
+    nets: Mapping[str, nn.Module],
+    data: ImageTensors,
+    conversions: pd.DataFrame,
+    settings: Mapping[str, Any],
+    device: torch.device | str = "cpu",
+) -> tuple[dict[str, Tensor], int]:
+    """Take the image that one method changes most, and show what all methods make of it.
+
+    Parameters
+    ----------
+    nets, data, settings, device
+        As in `convert`; of the settings also ``example``.
+    conversions : pandas.DataFrame
+        What `convert` returned.
+
+    Returns
+    -------
+    tensors : dict of str to torch.Tensor
+        ``image`` (H, W), grey values; by method ``METHOD/contributions`` (classes, H, W) to the
+        logits of the classes of the example, ``METHOD/masked`` (H, W) after the published erasing,
+        and ``METHOD/score``.
+    index : int
+        Of the image among the test images.
+    """
+    chosen = settings["example"]
+    original, target = chosen["task"]
+    rows = conversions[
+        (conversions["task"] == task_name(chosen["task"]))
+        & (conversions["method"] == chosen["method"])
+        & (conversions["erasing"] == "published")
+    ]
+    index = int(rows.loc[rows["score"].idxmax(), "image"])
+    image = data.images[[index]].float().to(device)
+    tensors = {"image": image[0, 0]}
+    for method in settings["methods"]:
+        model = nets[network_of(method)]
+        contributions = {
+            digit: _attribute(model, image, method, digit)
+            for digit in {*chosen["classes"], original, target}
+        }
+        converted = erase_pixels(
+            model,
+            image,
+            contributions[original] - contributions[target],
+            original,
+            target,
+            "published",
+            settings["n_pixels"],
+        )
+        tensors[f"{method}/contributions"] = torch.stack(
+            [contributions[digit][0, 0] for digit in chosen["classes"]]
+        )
+        tensors[f"{method}/masked"] = converted.masked[0, 0]
+        tensors[f"{method}/score"] = converted.score[0]
+    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, index

@@ -1,0 +1,410 @@
+"""Training of regular and X networks on Lightning Fabric.
+
+Devices, mixed precision and several processes are Fabric's; this module holds the loop, the
+choice of the best epoch on a validation split of the training data, and the resumption.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.nn import functional
+from tqdm.auto import tqdm
+
+from experiments.data.tensors import ImageTensors, loader
+from experiments.networks.evaluation import evaluate
+
+__all__ = ["TrainingResult", "TrainingSettings", "train"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What one training does.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training data; 0 returns the network as it came.
+    batch_size : int
+        Images per step and process.
+    optimizer : {"adamw", "sgd"}
+        SGD has momentum 0.9, as in the published trainings.
+    learning_rate : float
+        The largest learning rate of the schedule.
+    weight_decay : float
+        On all parameters.
+    schedule : {"one_cycle", "cosine", "step", "constant"}
+        Per step; ``"step"`` divides by 10 every ``step_epochs`` epochs, as in the published
+        trainings (whose ResNet script also builds a cosine schedule, and never steps it).
+    step_epochs : int
+        Epochs between two divisions of the ``"step"`` schedule.
+    clip_norm : float or None
+        Largest norm of the gradient over all parameters; ``None`` does not clip.
+    horizontal_flip : bool
+        Mirror every training image with probability one half.
+    channels_last : bool
+        Memory layout of the convolutions; faster on most processors, the same numbers up to
+        rounding.
+
+    Raises
+    ------
+    ValueError
+        If a value is impossible, with the name of the setting.
+    """
+
+    epochs: int
+    batch_size: int = 128
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    schedule: Literal["one_cycle", "cosine", "step", "constant"] = "one_cycle"
+    step_epochs: int = 30
+    clip_norm: float | None = 1.0
+    horizontal_flip: bool = True
+    channels_last: bool = True
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        if self.epochs < 0:
+            raise ValueError(f"epochs must not be negative, not {self.epochs}")
+        for name in ("batch_size", "learning_rate", "step_epochs"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay must not be negative, not {self.weight_decay}")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ValueError(f"clip_norm must be positive or null, not {self.clip_norm}")
+        if self.optimizer not in ("adamw", "sgd"):
+            raise ValueError(f"optimizer must be adamw or sgd, not {self.optimizer!r}")
+        if self.schedule not in ("one_cycle", "cosine", "step", "constant"):
+            raise ValueError(
+                f"schedule must be one_cycle, cosine, step or constant, not {self.schedule!r}"
+            )
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> TrainingSettings:
+        """Build the settings from a mapping, refusing keys that do not exist.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown or a value is impossible.
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise ValueError(
+                f"unknown training setting {unknown[0]!r}: known are {', '.join(known)}"
+            )
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training leaves behind.
+
+    Attributes
+    ----------
+    history : list of dict
+        One row per epoch: ``epoch`` (0 is the network before training), ``train_loss`` (nats; NaN
+        for epoch 0), ``validation_loss`` (nats), ``validation_top1`` (percent), ``learning_rate``
+        (at the end of the epoch). NaN where there is nothing to validate on.
+    best_epoch : int
+        The epoch whose parameters the network now has: the best ``validation_top1``, the first of
+        equals; without validation the last.
+    """
+
+    history: list[dict[str, float]]
+    best_epoch: int
+
+
+def _make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(
+            model.parameters(),
+            lr=settings.learning_rate,
+            momentum=0.9,
+            weight_decay=settings.weight_decay,
+        )
+    return torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+
+
+def _make_schedule(
+    optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps_per_epoch: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    steps = settings.epochs * steps_per_epoch
+    schedulers = torch.optim.lr_scheduler
+    if settings.schedule == "one_cycle":
+        return schedulers.OneCycleLR(
+            optimizer, settings.learning_rate, total_steps=steps, pct_start=0.2
+        )
+    if settings.schedule == "cosine":
+        return schedulers.CosineAnnealingLR(optimizer, steps)
+    if settings.schedule == "step":
+        return schedulers.StepLR(optimizer, settings.step_epochs * steps_per_epoch, gamma=0.1)
+    return schedulers.ConstantLR(optimizer, factor=1.0)
+
+
+def _flip_at_random(inputs: torch.Tensor) -> torch.Tensor:
+    mirrored = torch.rand(len(inputs), device=inputs.device) < 0.5
+    return torch.where(mirrored[:, None, None, None], inputs.flip(-1), inputs)
+
+
+def _random_state(device: torch.device) -> dict[str, torch.Tensor]:
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def _restore_random_state(state: Mapping[str, torch.Tensor], device: torch.device) -> None:
+    torch.set_rng_state(state["cpu"].cpu())
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"].cpu(), device)
+
+
+def train(
+    model: nn.Module,
+    training_data: ImageTensors,
+    validation_data: ImageTensors | None,
+    settings: TrainingSettings,
+    seed: int,
+    fabric: Fabric | None = None,
+    checkpoint: str | Path | None = None,
+    progress: str | None = None,
+) -> TrainingResult:
+    """Train a network in place and leave it with the parameters of its best epoch.
+
+    The best epoch is chosen on ``validation_data``, which must be split off the *training* data:
+    the published trainings chose it on the split that they report, which flatters the result.
+    The network as it came counts as epoch 0, so that fine-tuning never makes it worse there.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Maps (N, C, H, W) to logits (N, K).
+    training_data : ImageTensors
+        What to learn from.
+    validation_data : ImageTensors or None
+        What to choose the epoch on; ``None`` keeps the last epoch, for trainings of a fixed length
+        on all there is.
+    settings : TrainingSettings
+        Optimiser, schedule, number of epochs and so on.
+    seed : int
+        Seeds the order of the images, the flips and the dropout. The global random state of the
+        caller is left as it was.
+    fabric : lightning_fabric.Fabric, optional
+        A launched Fabric, which decides devices, precision and processes; the CPU in float32 by
+        default.
+    checkpoint : str or Path, optional
+        A file written after every epoch. If it exists when training starts and belongs to the
+        same settings and seed, training goes on from it, to the same result; it is removed at
+        the end.
+    progress : str, optional
+        Label of a progress bar; none is shown without.
+
+    Returns
+    -------
+    TrainingResult
+        The history and the best epoch.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer training images than one batch.
+    RuntimeError
+        If the training loss is no longer finite, with the epoch and the learning rate.
+    """
+    if len(training_data) < settings.batch_size:
+        raise ValueError(
+            f"{len(training_data)} training images are fewer than one batch of "
+            f"{settings.batch_size}: lower batch_size"
+        )
+    fabric = fabric or Fabric(accelerator="cpu", devices=1)
+    cuda = [fabric.device] if fabric.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed + fabric.global_rank)
+        return _train(
+            model,
+            training_data,
+            validation_data,
+            settings,
+            seed,
+            fabric,
+            None if checkpoint is None else Path(checkpoint),
+            progress,
+        )
+
+
+def _train(
+    model: nn.Module,
+    training_data: ImageTensors,
+    validation_data: ImageTensors | None,
+    settings: TrainingSettings,
+    seed: int,
+    fabric: Fabric,
+    checkpoint: Path | None,
+    progress: str | None,
+) -> TrainingResult:
+    layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+    inner = model
+    inner.to(memory_format=layout)
+    model, optimizer = fabric.setup(inner, _make_optimizer(inner, settings))
+    order = torch.Generator().manual_seed(seed)
+    batches = fabric.setup_dataloaders(
+        loader(training_data, settings.batch_size, shuffle=True, drop_last=True, generator=order)
+    )
+    validation = None
+    if validation_data is not None:
+        validation = fabric.setup_dataloaders(loader(validation_data, 100))
+    schedule = _make_schedule(optimizer, settings, len(batches)) if settings.epochs else None
+
+    def validate() -> dict[str, float]:
+        if validation is None:
+            return {"validation_loss": math.nan, "validation_top1": math.nan}
+        measured = evaluate(
+            model,
+            validation,
+            fabric.device,
+            lambda sums: fabric.all_reduce(sums, reduce_op="sum"),
+        )
+        return {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
+
+    identity = {"settings": asdict(settings), "seed": seed, "images": len(training_data)}
+    state: dict[str, Any] = {
+        "identity": identity,
+        "history": [],
+        "best_epoch": 0,
+        "best": _snapshot(inner),
+    }
+    if checkpoint is not None and checkpoint.is_file():
+        _resume(state, checkpoint, fabric, inner, optimizer, schedule, order)
+    if not state["history"]:
+        first = {"epoch": 0, "train_loss": math.nan, **validate(), "learning_rate": 0.0}
+        state["history"].append(first)
+
+    for epoch in range(len(state["history"]), settings.epochs + 1):
+        if hasattr(batches.sampler, "set_epoch"):  # several processes draw one common order
+            batches.sampler.set_epoch(epoch)
+        model.train()
+        total = torch.zeros((), dtype=torch.float64, device=fabric.device)
+        bar = tqdm(
+            batches,
+            desc=f"{progress} epoch {epoch}/{settings.epochs}",
+            # None: only on a terminal; in a log file the line per epoch says enough.
+            disable=None if progress and fabric.global_rank == 0 else True,
+            leave=False,
+        )
+        for inputs, labels in bar:
+            if settings.horizontal_flip:
+                inputs = _flip_at_random(inputs)
+            loss = functional.cross_entropy(model(inputs.contiguous(memory_format=layout)), labels)
+            optimizer.zero_grad()
+            fabric.backward(loss)
+            if settings.clip_norm is not None:
+                fabric.clip_gradients(model, optimizer, max_norm=settings.clip_norm)
+            optimizer.step()
+            schedule.step()
+            total += loss.detach()
+        train_loss = fabric.all_reduce(total / len(batches), reduce_op="mean").item()
+        rate = schedule.get_last_lr()[0]
+        if not math.isfinite(train_loss):
+            raise RuntimeError(
+                f"the training loss of epoch {epoch} is {train_loss} at a learning rate of up to "
+                f"{settings.learning_rate}: lower learning_rate or set clip_norm"
+            )
+        row = {"epoch": epoch, "train_loss": train_loss, **validate(), "learning_rate": rate}
+        logger.info(
+            "%s epoch %d/%d: train loss %.4f%s",
+            progress or "training",
+            epoch,
+            settings.epochs,
+            train_loss,
+            ""
+            if validation is None
+            else f", validation loss {row['validation_loss']:.4f}, "
+            f"validation top-1 {row['validation_top1']:.2f} %",
+        )
+        best_so_far = max(past["validation_top1"] for past in state["history"])
+        state["history"].append(row)
+        if validation is None or row["validation_top1"] > best_so_far:
+            state["best_epoch"], state["best"] = epoch, _snapshot(inner)
+        if checkpoint is not None:
+            _write_checkpoint(state, checkpoint, fabric, inner, optimizer, schedule, order)
+
+    inner.load_state_dict(state["best"])
+    inner.to(memory_format=torch.contiguous_format)
+    if checkpoint is not None and fabric.global_rank == 0:
+        checkpoint.unlink(missing_ok=True)
+    return TrainingResult(state["history"], state["best_epoch"])
+
+
+def _snapshot(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def _write_checkpoint(
+    state: Mapping[str, Any],
+    path: Path,
+    fabric: Fabric,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    order: torch.Generator,
+) -> None:
+    # Written beside and renamed, so that an interruption leaves the previous epoch, not a torso.
+    partial = path.with_name(path.name + ".partial")
+    fabric.save(
+        partial,
+        {
+            **state,
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "schedule": schedule.state_dict(),
+            "order": order.get_state(),
+            "random": _random_state(fabric.device),
+        },
+    )
+    if fabric.global_rank == 0:
+        partial.replace(path)
+    fabric.barrier()
+
+
+def _resume(
+    state: dict[str, Any],
+    path: Path,
+    fabric: Fabric,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler | None,
+    order: torch.Generator,
+) -> None:
+    try:
+        saved = fabric.load(path, weights_only=True)
+    except Exception as error:  # a torn or foreign file: torch raises half a dozen types here
+        logger.warning("%s cannot be read (%s): training starts anew", path, error)
+        return
+    if saved.get("identity") != state["identity"]:
+        logger.warning("%s belongs to other settings: training starts anew", path)
+        return
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    if schedule is not None:
+        schedule.load_state_dict(saved["schedule"])
+    order.set_state(saved["order"].cpu())
+    _restore_random_state(saved["random"], fabric.device)
+    for key in ("history", "best_epoch", "best"):
+        state[key] = saved[key]
+    logger.info("resuming after epoch %d from %s", len(state["history"]) - 1, path)

@@ -1,0 +1,119 @@
+"""From measurements to tables: reading, naming as the paper does, exporting."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.names import NETWORKS
+
+__all__ = [
+    "export_table",
+    "number",
+    "provenance",
+    "read_measurements",
+    "read_published",
+]
+
+
+def read_measurements(paths: Sequence[str]) -> pd.DataFrame:
+    """Read the measurements of several nets into one table, in the order of the files.
+
+    Raises
+    ------
+    ValueError
+        If there is no file, a file is empty, or the files have different columns.
+    """
+    if not paths:
+        raise ValueError("no measurements given: run this notebook through Snakemake")
+    frames = {path: pd.read_csv(path) for path in paths}
+    columns = list(next(iter(frames.values())).columns)
+    for path, frame in frames.items():
+        if frame.empty:
+            raise ValueError(f"{path} holds no measurements: delete it and run snakemake again")
+        if list(frame.columns) != columns:
+            raise ValueError(f"{path} has the columns {list(frame.columns)}, not {columns}")
+    return pd.concat(frames.values(), ignore_index=True)
+
+
+def read_published(path: str) -> pd.DataFrame:
+    """Read numbers of the paper per net, with architecture and variant named as in our tables."""
+    names = {name: key for key, name in NETWORKS.items()}
+    frame = pd.read_csv(path)
+    return frame.assign(arch=frame["model"].map(names), variant=frame["variant"].str.lower())
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Print a number with a few significant digits, in powers of ten where it is tiny.
+
+    A missing value is a dash.
+    """
+    if pd.isna(value):
+        return "–"
+    if value == 0 or 1e-3 <= abs(value) < 1e6:
+        return f"{value:.{digits}g}"
+    return f"{value:.{digits - 1}e}"
+
+
+def export_table(
+    measurements: pd.DataFrame,
+    shown: pd.DataFrame,
+    csv: str,
+    markdown: str,
+    latex: str,
+    caption: str,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write a table for programs (CSV) and for readers (Markdown, LaTeX).
+
+    Parameters
+    ----------
+    measurements : pandas.DataFrame
+        Long format, every digit: becomes the CSV file.
+    shown : pandas.DataFrame
+        What a reader sees, already formatted.
+    csv, markdown, latex : str
+        The files to write.
+    caption : str
+        One sentence.
+    notes : sequence of str
+        Remarks below the table.
+    """
+    measurements.to_csv(csv, index=False)
+    text = [caption, "", shown.to_markdown(index=False, disable_numparse=True), ""]
+    text += [f"{note}\n" for note in notes]
+    Path(markdown).write_text("\n".join(text))
+    table = shown.style.hide(axis="index").format(escape="latex")
+    table = table.format_index(escape="latex", axis="columns")
+    # Escaped like the cells: names of data sets hold underscores.
+    safe = re.sub(r"([_%&#$])", r"\\\1", caption)
+    body = table.to_latex(caption=safe, hrules=True, position_float="centering")
+    comments = "".join(f"% {note}\n" for note in notes)
+    Path(latex).write_text(comments + body)
+
+
+def provenance(paths: Sequence[str]) -> pd.DataFrame:
+    """Say what made the measurements: one line per distinct machine, commit and set of versions.
+
+    Where the work was split into shards, it is the shards that count.
+    """
+    files: list[Mapping] = [json.loads(Path(path).read_text()) for path in paths]
+    facts = [part for file in files for part in file.get("shards", [file])]
+    rows = [
+        {
+            "commit": fact["commit"] or "not a git checkout",
+            "date": fact["date"][:10],
+            "processor": fact["processor"],
+            "device": fact["device"],
+            "threads": fact["threads"],
+            "torch": fact["versions"]["torch"],
+            "torchvision": fact["versions"]["torchvision"],
+            "python": fact["python"],
+        }
+        for fact in facts
+    ]
+    return pd.DataFrame(rows).drop_duplicates(ignore_index=True)

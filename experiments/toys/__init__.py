@@ -1,0 +1,1 @@
+"""Functions of one or two inputs on which attribution methods disagree."""

@@ -1,0 +1,120 @@
+"""The surroundings of a job: seeds, log, device, facts."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from experiments.job import Job, sha256_of, write_facts
+from experiments.seeds import job_seed
+
+
+@pytest.fixture(autouse=True)
+def _threads_restored():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+class Named(dict):
+    """Stands in for Snakemake's Namedlist: values when iterated, names by items()."""
+
+    def __iter__(self):
+        return iter(self.values())
+
+
+def snakemake(tmp_path, **params):
+    return SimpleNamespace(
+        rule="measure",
+        wildcards=Named(arch="alexnet"),
+        params=Named(params),
+        log=[str(tmp_path / "logs" / "measure.log")],
+        threads=1,
+    )
+
+
+def test_seeds_differ_by_name_and_do_not_depend_on_the_process():
+    seeds = {job_seed(0, "train", arch) for arch in ("a", "b", "c")} | {job_seed(1, "train", "a")}
+    assert len(seeds) == 4
+    # Names are kept apart: ("ab", "c") is not ("a", "bc").
+    assert job_seed(0, "ab", "c") != job_seed(0, "a", "bc")
+    code = "from experiments.seeds import job_seed; print(job_seed(0, 'train', 'a'))"
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert int(elsewhere.stdout) == job_seed(0, "train", "a")
+    assert 0 <= job_seed(0) < 2**31
+
+
+def test_all_generators_are_seeded(tmp_path):
+    def draws():
+        with Job(snakemake(tmp_path, seed=5)):
+            return random.random(), np.random.rand(), torch.rand(1).item()
+
+    first = draws()
+    random.random(), np.random.rand(), torch.rand(1)
+    assert draws() == first
+
+
+def test_tf32_is_off(tmp_path):
+    torch.backends.cuda.matmul.allow_tf32 = True
+    with Job(snakemake(tmp_path, device="cpu")):
+        assert not torch.backends.cuda.matmul.allow_tf32
+        assert not torch.backends.cudnn.allow_tf32
+
+
+def test_a_job_that_computes_nothing_does_without_torch(root):
+    """Figures and tables: importing torch would take longer than they do."""
+    imports = "import experiments.job, experiments.masking.figure"
+    code = f"import sys; {imports}; print('torch' in sys.modules)"
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert finished.stdout.strip() == "False"
+
+
+def test_the_traceback_is_in_the_log(tmp_path):
+    handlers = list(logging.getLogger().handlers)
+    with pytest.raises(ZeroDivisionError), Job(snakemake(tmp_path)) as job:
+        job.log.info("before the end")
+        _ = 1 / 0
+    log = (tmp_path / "logs" / "measure.log").read_text()
+    assert "before the end" in log
+    assert "measure alexnet failed" in log
+    assert "ZeroDivisionError: division by zero" in log
+    assert "_ = 1 / 0" in log
+    assert logging.getLogger().handlers == handlers
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU to run on")
+def test_a_missing_gpu_is_one_clear_error(tmp_path):
+    with (
+        pytest.raises(RuntimeError, match="device is 'cuda', but torch finds no GPU here"),
+        Job(snakemake(tmp_path, device="cuda")),
+    ):
+        pass
+    assert "finds no GPU" in (tmp_path / "logs" / "measure.log").read_text()
+
+
+def test_facts_say_what_made_a_result(tmp_path):
+    data = tmp_path / "input.bin"
+    data.write_bytes(b"data")
+    with Job(snakemake(tmp_path, seed=5, device="cpu", settings={"n_steps": 3})) as job:
+        facts = job.facts([data], best_epoch=2)
+    assert facts["inputs"] == {"input.bin": hashlib.sha256(b"data").hexdigest()}
+    assert facts["parameters"] == {"settings": {"n_steps": 3}}
+    assert facts["versions"]["torch"].startswith(torch.__version__.split("+")[0])
+    assert (facts["seed"], facts["device"], facts["best_epoch"]) == (5, "cpu", 2)
+    assert facts["processor"]
+    path = tmp_path / "facts.json"
+    write_facts(path, facts)
+    assert sha256_of(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert not list(tmp_path.glob("*.partial"))

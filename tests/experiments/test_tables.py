@@ -1,0 +1,83 @@
+"""From measurements to tables."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from experiments.tables import export_table, number, provenance, read_measurements, read_published
+
+
+def test_measurements_of_several_nets_become_one_table(tmp_path):
+    paths = []
+    for name in ("b", "a"):
+        paths.append(str(tmp_path / f"{name}.csv"))
+        pd.DataFrame({"arch": [name], "top1": [0.1]}).to_csv(paths[-1], index=False)
+    assert list(read_measurements(paths)["arch"]) == ["b", "a"]
+
+
+def test_missing_empty_and_differing_measurements_are_named(tmp_path):
+    with pytest.raises(ValueError, match="no measurements given"):
+        read_measurements([])
+    good, empty, other = (str(tmp_path / f"{name}.csv") for name in ("good", "empty", "other"))
+    pd.DataFrame({"a": [1]}).to_csv(good, index=False)
+    pd.DataFrame({"a": []}).to_csv(empty, index=False)
+    pd.DataFrame({"b": [1]}).to_csv(other, index=False)
+    with pytest.raises(ValueError, match=r"empty\.csv holds no measurements"):
+        read_measurements([good, empty])
+    with pytest.raises(ValueError, match=r"other\.csv has the columns \['b'\], not \['a'\]"):
+        read_measurements([good, other])
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (79.04, "79"),
+        (1.234, "1.23"),
+        (0.00123456, "0.00123"),
+        (8.79e-15, "8.79e-15"),
+        (-2e-4, "-2.00e-04"),
+        (0.0, "0"),
+        (float("nan"), "–"),
+    ],
+)
+def test_numbers_are_printed_to_three_digits(value, printed):
+    assert number(value) == printed
+
+
+def test_published_numbers_are_named_as_ours(root):
+    published = read_published(root / "workflow/published/accuracy_mard.csv")
+    assert set(published["arch"]) == {"alexnet", "vgg16", "fixup_resnet50"}
+    assert set(published["variant"]) == {"regular", "x"}
+    row = published[(published["arch"] == "alexnet") & (published["variant"] == "x")]
+    assert row["mard_percent"].item() == 1.2
+
+
+def test_a_table_is_exported_in_three_formats(tmp_path):
+    csv, markdown, latex = (tmp_path / f"table.{suffix}" for suffix in ("csv", "md", "tex"))
+    measurements = pd.DataFrame({"arch": ["a_b"], "value": [1 / 3]})
+    shown = pd.DataFrame({"network": ["A_B"], "value (%)": ["0.33"]})
+    export_table(measurements, shown, csv, markdown, latex, "On a_b.", ["A note."])
+    pd.testing.assert_frame_equal(pd.read_csv(csv), measurements)
+    assert "| A_B" in markdown.read_text() and "A note." in markdown.read_text()
+    text = latex.read_text()
+    assert r"A\_B" in text and r"value (\%)" in text and r"\caption{On a\_b.}" in text
+
+
+def test_provenance_has_a_line_per_distinct_origin(tmp_path):
+    facts = {
+        "commit": "abc",
+        "date": "2026-11-21T10:00:00+00:00",
+        "processor": "P",
+        "device": "cpu",
+        "threads": 1,
+        "python": "3.11",
+        "versions": {"torch": "2", "torchvision": "0"},
+    }
+    paths = [str(tmp_path / f"{index}.json") for index in range(3)]
+    for path, commit in zip(paths, ["abc", "abc", "def"], strict=True):
+        with open(path, "w") as file:
+            json.dump(facts | {"commit": commit}, file)
+    assert list(provenance(paths)["commit"]) == ["abc", "def"]

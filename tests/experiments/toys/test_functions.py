@@ -1,0 +1,96 @@
+"""The toy functions of DeepLIFT and IG: every attribution in closed form, in float64."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from experiments.names import TOY_METHODS
+from experiments.toys.functions import TOY_ATTRIBUTIONS, TOYS, attribute_toy
+
+N_STEPS = 1000
+
+
+def inputs_of(name):
+    """Points off the kinks, where the gradient is not defined."""
+    points = {
+        "saturation": [[0.1, 0.3], [0.2, 0.2], [0.45, 0.5], [0.7, 0.6], [1.5, 0.4]],
+        "threshold": [[0.5], [5.0], [9.9], [10.1], [17.0]],
+        "minimum": [[0.2, 1.0], [0.9, 1.0], [1.1, 1.0], [2.0, 1.0], [0.6, 0.1]],
+        "sensitivity": [[0.2], [0.99], [1.01], [2.0]],
+    }
+    return torch.tensor(points[name], dtype=torch.float64)
+
+
+def expected(name, method, x):
+    """The attribution by hand."""
+    total = x.sum(1, keepdim=True)
+    if name in ("saturation", "sensitivity"):
+        inside = (total < 1).double().expand_as(x)
+        if method == "gradient":
+            return inside
+        if method == "input_x_gradient":
+            return inside * x
+        if method == "guided_backprop":  # the signal that reaches the ReLU is negative
+            return torch.zeros_like(x)
+        # All inputs push the same way: what the output gained is shared in proportion.
+        return x * total.clamp(max=1) / total
+    if name == "threshold":
+        above = (x > 10).double()
+        if method in ("gradient", "guided_backprop"):
+            return above
+        return above * x if method == "input_x_gradient" else (x - 10).clamp(min=0)
+    first_is_less = (x[:, :1] < x[:, 1:]).double()
+    gradient = torch.cat([first_is_less, 1 - first_is_less], dim=1)
+    if method == "gradient":
+        return gradient
+    if method == "guided_backprop":  # the branch with the ReLU is lost
+        return torch.tensor([[1.0, 0.0]], dtype=torch.float64).expand_as(x)
+    if method == "deeplift_revealcancel":
+        return 0.5 * x.amin(1, keepdim=True).expand_as(x)
+    return gradient * x
+
+
+@pytest.mark.parametrize("method", TOY_ATTRIBUTIONS)
+@pytest.mark.parametrize("name", TOYS)
+def test_attributions_have_their_closed_forms(name, method):
+    x = inputs_of(name)
+    found = attribute_toy(TOYS[name], method, x, N_STEPS)
+    # The midpoint rule misses the place of the kink by up to half a step.
+    tolerance = x.abs().max().item() / N_STEPS if method == "ig" else 1e-9
+    torch.testing.assert_close(found, expected(name, method, x), atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_outputs_are_the_formulas_and_zero_at_zero(name):
+    x = inputs_of(name)
+    formulas = {
+        "saturation": lambda x: x.sum(1).clamp(max=1),
+        "threshold": lambda x: (x[:, 0] - 10).clamp(min=0),
+        "minimum": lambda x: x.amin(1),
+        "sensitivity": lambda x: x[:, 0].clamp(max=1),
+    }
+    with torch.no_grad():
+        torch.testing.assert_close(TOYS[name].network(x)[:, 0], formulas[name](x))
+        assert TOYS[name].network(torch.zeros_like(x)).abs().max() == 0
+
+
+@pytest.mark.parametrize("name", TOYS)
+@pytest.mark.parametrize("method", ["deeplift_rescale", "deeplift_revealcancel"])
+def test_deeplift_sums_to_the_output_on_the_whole_line(name, method):
+    toy = TOYS[name]
+    x = toy.line(201)
+    with torch.no_grad():
+        output = toy.network(x)[:, 0]
+    torch.testing.assert_close(attribute_toy(toy, method, x).sum(1), output, atol=1e-9, rtol=0)
+
+
+def test_lines_hold_both_ends():
+    toy = TOYS["minimum"]
+    line = toy.line(5)
+    assert line.tolist() == [[0.0, 1.0], [0.5, 1.0], [1.0, 1.0], [1.5, 1.0], [2.0, 1.0]]
+    assert line.dtype == torch.float64
+
+
+def test_every_method_has_a_name():
+    assert list(TOY_METHODS) == list(TOY_ATTRIBUTIONS)

@@ -1,0 +1,1 @@
+"""Literal reference implementations, written from the definitions."""

@@ -1,1 +1,0 @@
-"""What the scripts of the pipeline share: configuration, job surroundings, files, tables."""
