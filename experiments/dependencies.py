@@ -82,7 +82,16 @@ def _imported_files(path: Path, root: Path) -> tuple[Path, ...]:
         if module.split(".")[0] in PACKAGES:
             found += _resolve_name(module, name, root, path) if name else ()
             found += () if name else _resolve_module(module, root, str(path))
+    if path.name == "__init__.py" and _discovers_modules(path):
+        found += sorted(path.parent.glob("*.py"))
     return tuple(dict.fromkeys(found))
+
+
+def _discovers_modules(init: Path) -> bool:
+    """Whether a package imports whatever modules it has, as the registries do."""
+    return any(
+        isinstance(node, ast.Name) and node.id == "__path__" for node in ast.walk(_syntax_tree(init))
+    )
 
 
 def _imports(path: Path, root: Path) -> Iterator[tuple[str, str | None]]:

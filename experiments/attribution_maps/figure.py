@@ -8,13 +8,17 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.figures import set_style
+from experiments.methods import printed_names
 from experiments.names import VARIANTS
 
 __all__ = ["plot_attribution_maps"]
 
 
 def plot_attribution_maps(
-    maps: Mapping[str, np.ndarray], classes: Sequence[str], alphas: Sequence[float]
+    maps: Mapping[str, np.ndarray],
+    classes: Sequence[str],
+    alphas: Sequence[float],
+    columns: Sequence[str],
 ) -> Figure:
     """Draw images and attribution maps, regular net beside X-DNN, at several contrasts.
 
@@ -26,6 +30,8 @@ def plot_attribution_maps(
         The class of each of the N images.
     alphas : sequence of float
         The contrast factors.
+    columns : sequence of str
+        ``VARIANT/METHOD`` from left to right.
 
     Returns
     -------
@@ -34,12 +40,7 @@ def plot_attribution_maps(
         map is divided by its own largest absolute value: red for, blue against the class.
     """
     set_style()
-    columns = list(
-        dict.fromkeys(name.rsplit("/", 1)[0] for name in maps if not name.startswith("image/"))
-    )
-    # Regular net first, X-DNN second; within each: Input×Gradient, IG, XG.
-    methods = ["Input×Gradient", "IG", "XG"]
-    columns.sort(key=lambda name: (name.split("/")[0] == "x", methods.index(name.split("/")[1])))
+    names = printed_names((name.split("/")[1] for name in columns), "attribution_maps")
     rows = [(index, alpha) for index in range(len(classes)) for alpha in alphas]
     figure = Figure(figsize=(1.05 * (len(columns) + 1), 1.0 * len(rows) + 0.4))
     axes = figure.subplots(
@@ -58,6 +59,6 @@ def plot_attribution_maps(
     axes[0, 0].set_title("image", fontsize=8)
     for column, name in enumerate(columns, start=1):
         variant, method = name.split("/")
-        title = f"{VARIANTS[variant]}\n{method.replace('×Gradient', '×Grad.')}"
+        title = f"{VARIANTS[variant]}\n{names[method].replace('×Gradient', '×Grad.')}"
         axes[0, column].set_title(title, fontsize=8)
     return figure

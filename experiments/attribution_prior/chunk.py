@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WITHOUT_BIAS", "WITHOUT_PRIOR", "Chunk", "NonFiniteLossError", "train_chunk"]
 
-WITHOUT_BIAS = ("unregularised_without_bias", "xg")
+WITHOUT_BIAS = ("unregularised_without_bias", "x_gradient")
 """Methods whose networks have no biases."""
 
 WITHOUT_PRIOR = ("unregularised", "unregularised_without_bias")
@@ -111,11 +111,11 @@ class _GradientPoints:
     ) -> None:
         self._train, self._generators = train, generators
         self.scale: Tensor | None = None
-        self.n_extra = {"eg": settings.n_references, "ig": settings.n_steps}.get(method, 0)
+        self.n_extra = {"expected_gradients": settings.n_references, "ig": settings.n_steps}.get(method, 0)
         self.rows = train.repeat(1, 1 + self.n_extra, 1)
         self._extra = self.rows[:, train.shape[1] :]
-        self._random = method == "eg"
-        if method == "xg":
+        self._random = method == "expected_gradients"
+        if method == "x_gradient":
             self.scale = train
         elif method == "ig":
             alphas, weights = quadrature("gausslegendre", self.n_extra)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from experiments.figures import set_style
-from experiments.names import PUBLISHED_PRIORS, prior_name
+from experiments.attribution_prior.names import prior_name
 
 __all__ = ["plot_eg_references", "plot_prior_auc", "plot_prior_cost"]
 
@@ -24,7 +24,8 @@ def plot_prior_auc(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         Columns ``dataset``, ``method``, ``n_gradients``, ``lambda``, ``n_reps``, ``selected``,
         ``test_auc`` and the ends ``test_auc_low`` and ``test_auc_high`` of its interval.
     published : pandas.DataFrame
-        Columns ``run``, ``method``, ``test_auc_mean``, ``test_auc_sem`` and ``best_lambda``.
+        Columns ``run``, ``method`` (its key), ``test_auc_mean``, ``test_auc_sem`` and
+        ``best_lambda``.
 
     Returns
     -------
@@ -38,17 +39,17 @@ def plot_prior_auc(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     ours, theirs = figure.subplots(1, 2, sharey=True)
     names = [_with_lambda(row) for row in rows.to_dict("records")]
     errors = [rows["test_auc"] - rows["test_auc_low"], rows["test_auc_high"] - rows["test_auc"]]
-    colours = ["C0" if method == "xg" else "C7" for method in rows["method"]]
+    colours = ["C0" if method == "x_gradient" else "C7" for method in rows["method"]]
     ours.bar(names, rows["test_auc"], yerr=errors, color=colours, capsize=3, width=0.65)
     dataset, n_reps = rows["dataset"].iloc[0], rows["n_reps"].iloc[0]
     ours.set_title(f"here: {dataset}, {n_reps} repetitions, bootstrap intervals")
-    methods = [method for method in rows["method"] if method in PUBLISHED_PRIORS]
+    methods = [method for method in rows["method"] if method in set(published["method"])]
     runs = [run for run in _RUN_COLOURS if run in set(published["run"])]
     width = 0.7 / len(runs)
     lambdas: dict[str, object] = {}
     for index, run in enumerate(runs):
         of_run = published[published["run"] == run].set_index("method")
-        of_run = of_run.loc[[PUBLISHED_PRIORS[method] for method in methods]]
+        of_run = of_run.loc[methods]
         lambdas = dict(zip(methods, of_run["best_lambda"], strict=True))
         theirs.bar(
             [position + (index - (len(runs) - 1) / 2) * width for position in range(len(methods))],
@@ -114,7 +115,7 @@ def plot_eg_references(
     low, high = (first["xg_test_auc"] + sign * first["xg_test_auc_sem"] for sign in (-1, 1))
     ours.axhspan(low, high, color="C0", alpha=0.15, linewidth=0)
     ours.set_title(f"here: {first['dataset']}, {first['n_reps']} repetitions, ±1 standard error")
-    xg = published_xg[published_xg["method"] == PUBLISHED_PRIORS["xg"]].set_index("run")
+    xg = published_xg[published_xg["method"] == "x_gradient"].set_index("run")
     for run, marker, opacity in (("A", "s", 1.0), ("B", "^", 0.5)):
         rows = published[published["run"] == run]
         theirs.plot(
@@ -158,7 +159,7 @@ def plot_prior_cost(table: pd.DataFrame) -> Figure:
     names = [
         prior_name(method, n) for method, n in zip(rows["method"], rows["n_gradients"], strict=True)
     ]
-    colours = ["C0" if method == "xg" else "C7" for method in rows["method"]]
+    colours = ["C0" if method == "x_gradient" else "C7" for method in rows["method"]]
     costs = rows["relative_cost"]
     # From 1 and not from 0, which a logarithmic axis does not have.
     axes.barh(names, costs - 1, left=1, color=colours, height=0.65)

@@ -86,13 +86,13 @@ def trainings(settings: Mapping[str, Any]) -> list[Training]:
     listed = []
     for method in settings["methods"]:
         without = method in WITHOUT_PRIOR
-        n_gradients = 0 if without else settings["n_references"] if method == "eg" else 1
+        n_gradients = 0 if without else settings["n_references"] if method == "expected_gradients" else 1
         strengths = None if without else tuple(settings["lambdas"])
         listed.append(Training(method, n_gradients, strengths, epochs, settings["n_repetitions"]))
     curve = settings["eg_references"]
     for k in curve["n_references"]:
         if k != settings["n_references"]:
-            listed.append(Training("eg", k, (curve["lambda"],), epochs, curve["n_repetitions"]))
+            listed.append(Training("expected_gradients", k, (curve["lambda"],), epochs, curve["n_repetitions"]))
     cost = settings["integrated_gradients"]
     listed.append(
         Training("ig", cost["n_steps"], (cost["lambda"],), cost["epochs"], cost["n_repetitions"])
@@ -180,7 +180,7 @@ def train_shard(
         numbers = [number for number in repetitions if number < training.n_repetitions]
         if not numbers:
             continue
-        points = {"eg": "n_references", "ig": "n_steps"}.get(training.method)
+        points = {"expected_gradients": "n_references", "ig": "n_steps"}.get(training.method)
         common = {**settings["settings"], "hidden": tuple(settings["settings"]["hidden"])}
         result = train_repetitions(
             features,

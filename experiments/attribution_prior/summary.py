@@ -96,7 +96,7 @@ def summarise(
         ``mean_epoch``, ``n_gradients`` and ``n_epochs``.
     """
     compared = repetitions[
-        (repetitions["method"] != "eg") | (repetitions["n_gradients"] == n_references)
+        (repetitions["method"] != "expected_gradients") | (repetitions["n_gradients"] == n_references)
     ]
     unit = _seconds_per_epoch(compared[compared["method"] == BASE])
     rows = []
@@ -151,7 +151,7 @@ def compare_with_xg(
     scored = summary[summary["selected"] & summary["test_auc"].notna()]
     ours, strength = _selected_xg(repetitions, summary)
     rows = []
-    for row in scored[scored["method"] != "xg"].to_dict("records"):
+    for row in scored[scored["method"] != "x_gradient"].to_dict("records"):
         other = _scores(repetitions, row)
         shared = ours.index.intersection(other.index)
         difference = _difference(ours[shared], other[shared], bootstrap, seed)
@@ -204,7 +204,7 @@ def eg_curve(
     base = summary[summary["method"] == BASE].iloc[0]
     ours, strength = _selected_xg(first, summary)
     eg = first[
-        (first["method"] == "eg")
+        (first["method"] == "expected_gradients")
         & (first["lambda"] == settings["lambda"])
         & first["n_gradients"].isin(settings["n_references"])
     ]
@@ -245,7 +245,7 @@ def _scores(repetitions: pd.DataFrame, case: Mapping[str, Any]) -> pd.Series:
 
 
 def _selected_xg(repetitions: pd.DataFrame, summary: pd.DataFrame) -> tuple[pd.Series, float]:
-    (row,) = summary[(summary["method"] == "xg") & summary["selected"]].to_dict("records")
+    (row,) = summary[(summary["method"] == "x_gradient") & summary["selected"]].to_dict("records")
     return _scores(repetitions, row), row["lambda"]
 
 

@@ -27,7 +27,7 @@ from experiments.attribution_prior.repetitions import repetition_data
 
 __all__ = ["METHODS", "STRENGTHS", "PriorSettings", "PriorTraining", "train_repetitions"]
 
-METHODS = (*WITHOUT_PRIOR, "rrr", "grad", "eg", "xg", "ig")
+METHODS = (*WITHOUT_PRIOR, "rrr", "gradient", "expected_gradients", "x_gradient", "ig")
 """No prior, with and without biases; and priors on the attributions of "Right for the Right
 Reasons", the gradient, Expected Gradients, X-Gradient (of networks without biases) and Integrated
 Gradients."""

@@ -7,7 +7,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from experiments.figures import set_style
-from experiments.names import NETWORKS, VARIANTS
+from experiments.names import VARIANTS
+from experiments.networks.architectures import printed_names as network_names
 
 __all__ = ["plot_contrast"]
 
@@ -27,7 +28,7 @@ def plot_contrast(contrast: pd.DataFrame) -> Figure:
     """
     set_style()
     table = contrast.assign(
-        net=contrast["arch"].map(NETWORKS), kind=contrast["variant"].map(VARIANTS)
+        net=contrast["arch"].map(network_names()), kind=contrast["variant"].map(VARIANTS)
     )
     grid = sns.relplot(
         table,

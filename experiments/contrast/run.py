@@ -1,15 +1,50 @@
-"""Accuracy against contrast (Hesse et al. 2021, Sec. 4.4)."""
+"""Top-1 accuracy of one net on images of less and less contrast."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
+import pandas as pd
 import torch
 from torch import nn
 
+from experiments.data.tensors import ImageTensors, loader
 from xgradient.homogeneous import evaluation_mode
 
-__all__ = ["contrast_accuracy"]
+__all__ = ["contrast_accuracy", "measure"]
+
+
+def measure(
+    model: nn.Module,
+    data: ImageTensors,
+    settings: Mapping[str, Any],
+    device: torch.device | str = "cpu",
+    progress: Callable[[Iterable[Any], str], Iterable[Any]] = lambda items, _: items,
+) -> pd.DataFrame:
+    """Measure the accuracy of a net by contrast factor.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Maps images (N, C, H, W) to logits (N, K); on the device.
+    data : ImageTensors
+        The images.
+    settings : mapping
+        ``alphas`` and ``batch_size`` of the configuration.
+    device : torch.device or str
+        Where the net is.
+    progress : callable
+        Wraps the batches.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per factor: ``alpha``, ``top1`` in percent, ``n_images``.
+    """
+    batches = progress(loader(data, settings["batch_size"]), "contrast")
+    accuracies = contrast_accuracy(model, batches, settings["alphas"], device)
+    return pd.DataFrame({"alpha": settings["alphas"], "top1": accuracies, "n_images": len(data)})
 
 
 @torch.no_grad()

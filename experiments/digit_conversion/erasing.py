@@ -7,21 +7,12 @@ and the change of the log-odds between the two classes is the score of the attri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from xgradient.attribution import (
-    guided_backprop,
-    input_x_gradient,
-    integrated_gradients,
-    saliency,
-    x_gradient,
-)
-from xgradient.deeplift import deeplift
 from xgradient.homogeneous import evaluation_mode
 
 # (original class, target class) of the paper's Figure 4.
@@ -29,41 +20,6 @@ DIGIT_TASKS = ((8, 3), (8, 6), (9, 1), (4, 1))
 # 20 % of the 784 pixels.
 N_ERASED = 157
 ERASING_RULES = ("published", "fixed")
-
-Attribution = Callable[[nn.Module, Tensor, Tensor], Tensor]
-
-
-def _gradient_size_masked(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-    return saliency(model, images, target, abs=True) * (images > 0)
-
-
-def _guided_backprop_masked(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-    return guided_backprop(model, images, target) * (images > 0)
-
-
-def _guided_backprop_times_input(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-    return guided_backprop(model, images, target) * images
-
-
-def _deeplift(rule: str, model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-    return deeplift(model, images, None, target, rule)
-
-
-# The attributions under comparison. Gradient and guided backpropagation also give weight to the
-# black background, where nothing can be erased: the authors look at their values on the digit
-# only. The reference of the others is a black image. "x_gradient" is not in the paper and needs
-# the X-DNN twin of the network.
-DIGIT_METHODS: Mapping[str, Attribution] = {
-    "abs_grad_masked": _gradient_size_masked,
-    "guided_backprop_masked": _guided_backprop_masked,
-    "guided_backprop_times_input": _guided_backprop_times_input,
-    "gradient_times_input": input_x_gradient,
-    "integrated_gradients_5": partial(integrated_gradients, n_steps=5, method="riemann_middle"),
-    "integrated_gradients_10": partial(integrated_gradients, n_steps=10, method="riemann_middle"),
-    "deeplift_rescale": partial(_deeplift, "rescale"),
-    "deeplift_revealcancel": partial(_deeplift, "revealcancel"),
-    "x_gradient": x_gradient,
-}
 
 
 @dataclass(frozen=True)
@@ -93,7 +49,7 @@ class DigitConversion:
 def convert_digits(
     model: nn.Module,
     images: Tensor,
-    attribution: Attribution,
+    attribution: Callable[[nn.Module, Tensor, Tensor], Tensor],
     original: int,
     target: int,
     erasing: str = "published",
@@ -108,8 +64,7 @@ def convert_digits(
     images : torch.Tensor
         Images of the original class, shape (N, 1, H, W), zero where there is nothing to see.
     attribution : callable
-        Takes model, images and targets, returns attributions like the images; for instance one
-        of `DIGIT_METHODS`.
+        Takes model, images and targets, returns attributions shaped like the images.
     original, target : int
         Class of the images, and the class to convert them to.
     erasing : {"published", "fixed"}, optional

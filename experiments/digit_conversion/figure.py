@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.figures import set_style
-from experiments.names import DIGIT_METHODS
+from experiments.methods import printed_names
 
 __all__ = ["plot_digit_conversion", "plot_digit_example"]
 
@@ -36,8 +36,8 @@ def plot_digit_conversion(conversions: pd.DataFrame, published: pd.DataFrame) ->
         most 1.5 times the box, points beyond. On the published weights, the published medians.
     """
     set_style()
-    methods = [name for name in DIGIT_METHODS if name in set(conversions["method"])]
-    names = [DIGIT_METHODS[method] for method in methods]
+    printed = printed_names(conversions["method"], "digit_conversion")
+    methods, names = list(printed), list(printed.values())
     tasks = list(dict.fromkeys(conversions["task"]))
     weights = list(dict.fromkeys(conversions["weights"]))
     palette = dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
@@ -50,7 +50,7 @@ def plot_digit_conversion(conversions: pd.DataFrame, published: pd.DataFrame) ->
             axis = axes[row, column]
             chosen = (conversions["task"] == task) & (conversions["weights"] == source)
             table = conversions[chosen].assign(
-                name=conversions["method"].map(DIGIT_METHODS),
+                name=conversions["method"].map(printed),
             )
             sns.boxplot(
                 table,
@@ -101,7 +101,7 @@ def plot_digit_example(
     classes : sequence of int
         The logits of the contributions.
     methods : sequence of str
-        Keys of `experiments.names.DIGIT_METHODS`.
+        Their keys, in the order of the rows.
     index : int
         Of the image among the test images.
 
@@ -111,7 +111,7 @@ def plot_digit_example(
         A row per method. Its contributions have one scale: red for, blue against the class.
     """
     set_style()
-    methods = [name for name in DIGIT_METHODS if name in methods]
+    names = printed_names(methods, "digit_conversion")
     width = len(classes) + 2
     figure = Figure(figsize=(1.12 * width + 0.6, 1.15 * len(methods) + 0.3))
     axes = figure.subplots(
@@ -125,7 +125,7 @@ def plot_digit_example(
             axes[row, column].imshow(values / largest, cmap="seismic", vmin=-1, vmax=1)
         axes[row, -1].imshow(tensors[f"{method}/masked"], cmap="gray", vmin=0, vmax=255)
         for text, side, alignment in (
-            (DIGIT_METHODS[method].replace(", ", ",\n").replace("-Rev", "-\nRev"), -0.08, "right"),
+            (names[method].replace(", ", ",\n").replace(": ", ":\n"), -0.08, "right"),
             (_signed(float(tensors[f"{method}/score"])), 1.08, "left"),
         ):
             place = axes[row, 0 if alignment == "right" else -1]
@@ -136,7 +136,7 @@ def plot_digit_example(
     titles = [
         f"test image {index}",
         *(f"logit of {digit}" for digit in classes),
-        f"{original}→{target}, erased",
+        f"{original}→{target},\nafter erasing",
     ]
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(title, fontsize=8)

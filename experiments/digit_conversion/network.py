@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 
+from experiments.data.tensors import ImageTensors
+
 from experiments.networks.keras_weights import channels_first, load_keras_weights
+from experiments.networks.training import TrainingSettings, train
+from experiments.seeds import job_seed
+from xgradient.homogeneous import remove_biases
 
 
 def digit_convnet(bias: bool = True) -> nn.Sequential:
@@ -84,3 +92,62 @@ def scale_input(model: nn.Sequential, factor: float) -> None:
     """
     with torch.no_grad():
         model.conv1.weight.mul_(factor)
+
+
+def train_twins(
+    regular: nn.Module,
+    splits: Sequence[ImageTensors],
+    settings: Mapping[str, Mapping[str, Any]],
+    seed: int,
+    fabric: Fabric,
+    label: str,
+) -> tuple[dict[str, nn.Module], list[dict[str, Any]]]:
+    """Train a net and its X-DNN on grey values of 0 to 1, for a fixed number of epochs.
+
+    On all training images: the test images choose nothing. Learning from 0 to 255 directly takes
+    many more epochs, since the logits start, and stay, hundreds of times too large for the softmax.
+
+    Parameters
+    ----------
+    regular : torch.nn.Module
+        The net with biases; trained in place.
+    splits : sequence of ImageTensors
+        Images (N, 1, H, W) to train on, put together.
+    settings : mapping of str to mapping
+        Settings of the trainings ``regular`` and ``x``.
+    seed : int
+        Each training derives its own from it.
+    fabric : lightning_fabric.Fabric
+        Launched; it decides the device.
+    label : str
+        Of the progress bars.
+
+    Returns
+    -------
+    nets : dict of str to torch.nn.Module
+        ``regular``, and ``x``, which starts from it without its biases.
+    history : list of dict
+        One row per net and epoch: ``network``, ``epoch``, ``train_loss``, ``learning_rate``.
+    """
+    data = ImageTensors(
+        torch.cat([split.images for split in splits]),
+        torch.cat([split.labels for split in splits]),
+        mean=[0.0],
+        std=[1.0],
+    )
+    nets: dict[str, nn.Module] = {"regular": regular}
+    history = []
+    for network in ("regular", "x"):
+        if network == "x":
+            nets["x"] = remove_biases(regular)
+        # Adam as in the paper; a mirrored digit is no digit.
+        chosen = TrainingSettings(
+            **settings[network], optimizer="adamw", weight_decay=0.0, horizontal_flip=False
+        )
+        name = f"{label} {network}"
+        own_seed = job_seed(seed, network)
+        result = train(nets[network], data, None, chosen, own_seed, fabric, progress=name)
+        for row in result.history:
+            shown = {key: row[key] for key in ("epoch", "train_loss", "learning_rate")}
+            history.append({"network": network, **shown})
+    return {name: net.cpu() for name, net in nets.items()}, history

@@ -3,56 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from experiments.attributions import Attribution
 from experiments.data.tensors import ImageTensors
-from experiments.digit_conversion.erasing import DIGIT_METHODS, erase_pixels
-from experiments.digit_conversion.network import digit_convnet
-from experiments.files import load_tensors
+from experiments.digit_conversion.erasing import erase_pixels
 from experiments.networks.evaluation import evaluate
 
 __all__ = [
     "convert",
     "example",
-    "load_net",
+    "measure_accuracy",
     "network_of",
     "of_class",
     "task_name",
-    "top1",
 ]
 
 
-def load_net(path: str | Path) -> nn.Module:
-    """Rebuild a net from its state dict, with biases if it has any, in evaluation mode.
+def measure_accuracy(nets: Mapping[str, nn.Module], data: ImageTensors) -> pd.DataFrame:
+    """Measure the share of grey-value images that every net classifies correctly.
 
-    Raises
-    ------
-    ValueError
-        If the tensors are not those of the network.
+    Returns
+    -------
+    pandas.DataFrame
+        One row per net: ``network`` (its name), ``top1`` in percent, ``n_images``.
     """
-    state, _ = load_tensors(path)
-    model = digit_convnet(bias=any(name.endswith(".bias") for name in state))
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not hold this network: {error}") from error
-    return model.eval()
+    rows = []
+    for name, model in nets.items():
+        batches = zip(data.images.float().split(100), data.labels.split(100), strict=True)
+        measured = evaluate(model, batches, next(model.parameters()).device)
+        rows.append({"network": name, "top1": measured["top1"], "n_images": len(data)})
+    return pd.DataFrame(rows)
 
 
-def top1(model: nn.Module, data: ImageTensors) -> float:
-    """Return the share of grey-value images that a net classifies correctly, percent."""
-    batches = zip(data.images.float().split(100), data.labels.split(100), strict=True)
-    return evaluate(model, batches, next(model.parameters()).device)["top1"]
-
-
-def network_of(method: str) -> str:
+def network_of(attribution: Attribution) -> str:
     """Name the net that a method explains: XG is defined for the X-DNN alone."""
-    return "x" if method == "x_gradient" else "regular"
+    return "x" if attribution.homogeneous else "regular"
 
 
 def task_name(task: Sequence[int]) -> str:
@@ -98,6 +88,7 @@ def of_class(data: ImageTensors, digit: int, n_images: int | None) -> tuple[Tens
 def convert(
     nets: Mapping[str, nn.Module],
     data: ImageTensors,
+    attributions: Mapping[str, Attribution],
     settings: Mapping[str, Any],
     device: torch.device | str = "cpu",
     progress: Callable[[Iterable], Iterable] = iter,
@@ -112,8 +103,10 @@ def convert(
         ``regular`` and, for XG, ``x``; on the device, in evaluation mode.
     data : ImageTensors
         Test images.
+    attributions : mapping of str to Attribution
+        By the key of the method.
     settings : mapping
-        ``tasks``, ``methods``, ``erasing``, ``n_pixels``, ``n_images`` and ``batch_size`` of the
+        ``tasks``, ``erasing``, ``n_pixels``, ``n_images`` and ``batch_size`` of the
         configuration.
     device : torch.device or str
         Where the nets are.
@@ -134,7 +127,7 @@ def convert(
     frames: dict[tuple[str, str, str], list[pd.DataFrame]] = {
         (task_name(task), method, erasing): []
         for task in settings["tasks"]
-        for method in settings["methods"]
+        for method in attributions
         for erasing in settings["erasing"]
     }
     for original, images, indices in progress(work):
@@ -142,10 +135,10 @@ def convert(
         targets = [target for start, target in settings["tasks"] if start == original]
         with torch.no_grad():
             logits = {name: model(images) for name, model in nets.items()}
-        for method in settings["methods"]:
-            network = network_of(method)
+        for method, attribution in attributions.items():
+            network = network_of(attribution)
             contributions = {
-                digit: _attribute(nets[network], images, method, digit)
+                digit: _attribute(nets[network], images, attribution, digit)
                 for digit in (original, *targets)
             }
             for target in targets:
@@ -189,15 +182,16 @@ def _batches(
         yield images[start:stop], indices[start:stop]
 
 
-def _attribute(model: nn.Module, images: Tensor, method: str, digit: int) -> Tensor:
+def _attribute(model: nn.Module, images: Tensor, attribution: Attribution, digit: int) -> Tensor:
     labels = torch.full((len(images),), digit, device=images.device)
-    return DIGIT_METHODS[method](model, images, labels)
+    return attribution(model, images, labels)
 
 
 def example(
     nets: Mapping[str, nn.Module],
     data: ImageTensors,
     conversions: pd.DataFrame,
+    attributions: Mapping[str, Attribution],
     settings: Mapping[str, Any],
     device: torch.device | str = "cpu",
 ) -> tuple[dict[str, Tensor], int]:
@@ -205,7 +199,7 @@ def example(
 
     Parameters
     ----------
-    nets, data, settings, device
+    nets, data, attributions, settings, device
         As in `convert`; of the settings also ``example``.
     conversions : pandas.DataFrame
         What `convert` returned.
@@ -229,10 +223,10 @@ def example(
     index = int(rows.loc[rows["score"].idxmax(), "image"])
     image = data.images[[index]].float().to(device)
     tensors = {"image": image[0, 0]}
-    for method in settings["methods"]:
-        model = nets[network_of(method)]
+    for method, attribution in attributions.items():
+        model = nets[network_of(attribution)]
         contributions = {
-            digit: _attribute(model, image, method, digit)
+            digit: _attribute(model, image, attribution, digit)
             for digit in {*chosen["classes"], original, target}
         }
         converted = erase_pixels(

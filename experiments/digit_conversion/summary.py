@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-__all__ = ["read_published", "summarise", "top_ten"]
-
-
-def read_published(path: str) -> pd.DataFrame:
-    """Read numbers of the paper, with the methods named as here."""
-    table = pd.read_csv(path)
-    return table.assign(method=table["method"].str.removesuffix(" (Simonyan)"))
+__all__ = ["summarise", "top_ten"]
 
 
 def summarise(conversions: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.figures import set_style
-from experiments.names import GENOMICS_METHODS
+from experiments.methods import printed_names
 
 __all__ = ["plot_motif_hits"]
 
@@ -21,8 +21,7 @@ def plot_motif_hits(hits: pd.DataFrame, strong: float) -> Figure:
     Parameters
     ----------
     hits : pandas.DataFrame
-        One row per hit: ``weights``, ``motif``, ``method`` (a key of
-        `experiments.names.GENOMICS_METHODS`), ``log_odds`` (natural) and ``importance``.
+        One row per hit: ``weights``, ``motif``, ``method`` (its key), ``log_odds`` (natural) and ``importance``.
     strong : float
         Log-odds from which a hit without positive importance is a false negative.
 
@@ -33,7 +32,8 @@ def plot_motif_hits(hits: pd.DataFrame, strong: float) -> Figure:
         and their share of the strong hits is printed.
     """
     set_style()
-    methods = [name for name in GENOMICS_METHODS if name in set(hits["method"])]
+    names = printed_names(hits["method"], "genomics")
+    methods = list(names)
     rows = list(dict.fromkeys(zip(hits["weights"], hits["motif"], strict=True)))
     palette = sns.color_palette()
     figure = Figure(figsize=(1.75 * len(methods), 1.7 * len(rows) + 0.6), layout="constrained")
@@ -78,7 +78,7 @@ def plot_motif_hits(hits: pd.DataFrame, strong: float) -> Figure:
         )
         axes.tick_params(labelsize=7)
     for axes, method in zip(grid[0], methods, strict=True):
-        lines = GENOMICS_METHODS[method].replace(": ", ":\n").replace(", ", ",\n")
+        lines = names[method].replace(": ", ":\n").replace(", ", ",\n")
         axes.set_title(lines, fontsize=8)
     for axes in grid[-1]:
         axes.set_xlabel("log-odds (nats)", fontsize=8)

@@ -1,91 +1,78 @@
-"""The genomics experiment: sequences on disk, their split, and the motif hits of every method."""
+"""AUROC of a net, and the motif hits of every method."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
-from safetensors import safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
-from experiments.files import save_tensors
+from experiments.attributions import Attribution
+from experiments.genomics.importance import position_importance
 from experiments.genomics.motif_hits import EXCLUSIONS, find_motif_hits
-from experiments.genomics.simulation import SimulatedSequences, read_pwm
+from experiments.genomics.network import TASKS
+from experiments.genomics.simulation import SimulatedSequences
+from experiments.genomics.training import task_auroc
 
-__all__ = [
-    "load_sequences",
-    "measure_hits",
-    "read_motifs",
-    "save_sequences",
-    "split_sequences",
-]
+__all__ = ["importance_by_method", "measure_auroc", "measure_hits"]
 
 
-def read_motifs(paths: Iterable[str]) -> dict[str, Tensor]:
-    """Read the position weight matrices (length, 4) of files ``pwm_NAME.csv``, by name."""
-    return {Path(path).stem.removeprefix("pwm_"): read_pwm(path) for path in paths}
-
-
-def split_sequences(n_sequences: int, sizes: Mapping[str, int], seed: int) -> dict[str, Tensor]:
-    """Draw disjoint sets of sequences.
-
-    Parameters
-    ----------
-    n_sequences : int
-        To draw from.
-    sizes : mapping of str to int
-        Number of sequences by split; what is left over is the split ``train``.
-    seed : int
-        Of the draw.
+def measure_auroc(model: nn.Module, test: SimulatedSequences) -> pd.DataFrame:
+    """Measure how well a net tells the tasks apart.
 
     Returns
     -------
-    dict of str to Tensor
-        Indices by split, in the order of the draw.
+    pandas.DataFrame
+        One row per task: ``task``, ``auroc`` (0 to 1), ``n_sequences``.
     """
-    order = torch.randperm(n_sequences, generator=torch.Generator().manual_seed(seed))
-    *drawn, rest = order.split([*sizes.values(), n_sequences - sum(sizes.values())])
-    return {"train": rest, **dict(zip(sizes, drawn, strict=True))}
+    areas = task_auroc(model, test.sequences, test.labels).tolist()
+    return pd.DataFrame({"task": TASKS, "auroc": areas, "n_sequences": len(test.names)})
 
 
-def save_sequences(
-    path: str | Path,
-    data: SimulatedSequences,
-    splits: Mapping[str, Tensor],
-    facts: Mapping[str, Any],
-) -> None:
-    """Write sequences (uint8), labels, splits, and in the header names and embedded motifs."""
-    tensors = {f"split/{name}": indices.contiguous() for name, indices in splits.items()}
-    tensors |= {"sequences": data.sequences.to(torch.uint8), "labels": data.labels.contiguous()}
-    header = {"names": json.dumps(data.names), "embeddings": json.dumps(data.embeddings)}
-    save_tensors(path, tensors, facts, **header)
+def importance_by_method(
+    model: nn.Module,
+    test: SimulatedSequences,
+    attributions: Iterable[tuple[str, Attribution]],
+    background: Sequence[float],
+    seed: int,
+) -> tuple[SimulatedSequences, dict[str, Tensor]]:
+    """Attribute the task "both motifs" to the positions of the sequences that hold both.
 
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Maps one-hot sequences (N, 4, length) to logits (N, 3).
+    test : SimulatedSequences
+        Sequences of all classes.
+    attributions : iterable of (str, Attribution)
+        Keys and methods.
+    background : sequence of float
+        Frequencies of A, C, G and T.
+    seed : int
+        Of the shuffled references, the same for every method.
 
-def load_sequences(path: str | Path, split: str) -> SimulatedSequences:
-    """Read one split of what `save_sequences` wrote.
-
-    Raises
-    ------
-    ValueError
-        If the file does not hold this split.
+    Returns
+    -------
+    both : SimulatedSequences
+        The N sequences with both motifs.
+    importance : dict of str to torch.Tensor
+        By method, shape (N, length).
     """
-    with safe_open(str(path), framework="pt") as file:
-        header = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if f"split/{split}" not in tensors:
-        raise ValueError(f"{path} has no {split} sequences")
-    embeddings = json.loads(header["embeddings"])
-    data = SimulatedSequences(
-        tensors["sequences"].long(),
-        tensors["labels"],
-        [[(name, start) for name, start in embedded] for embedded in embeddings],
-        json.loads(header["names"]),
-    )
-    return data.subset(tensors[f"split/{split}"].tolist())
+    target = TASKS.index("both")
+    both = test.subset(test.labels[:, target].nonzero().flatten().tolist())
+    importance = {
+        key: position_importance(
+            model,
+            both.sequences,
+            attribution,
+            target,
+            background,
+            torch.Generator().manual_seed(seed),
+        )
+        for key, attribution in attributions
+    }
+    return both, importance
 
 
 def measure_hits(
@@ -121,7 +108,8 @@ def measure_hits(
         ``log_odds`` (natural) and ``importance``.
     summary : pandas.DataFrame
         One row per motif, method and exclusion: ``motif``, ``method``, ``exclusion``,
-        ``n_strong_hits`` and ``false_negative_percent`` (missing if no hit is strong).
+        ``n_strong_hits``, ``false_negative_percent`` (missing if no hit is strong) and
+        ``n_sequences``.
     """
     frames, rows = [], []
     for motif, pwm in motifs.items():
@@ -146,6 +134,7 @@ def measure_hits(
                         **key,
                         "n_strong_hits": found.n_strong(strong),
                         "false_negative_percent": found.false_negative_percent(strong),
+                        "n_sequences": len(data.names),
                     }
                 )
     return pd.concat(frames, ignore_index=True), pd.DataFrame(rows)

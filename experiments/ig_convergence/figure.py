@@ -7,7 +7,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from experiments.figures import set_style
-from experiments.names import NETWORKS, QUADRATURES, VARIANTS
+from experiments.names import QUADRATURES, VARIANTS
+from experiments.networks.architectures import printed_names as network_names
 
 __all__ = ["plot_convergence"]
 
@@ -31,7 +32,7 @@ def plot_convergence(convergence: pd.DataFrame, published: pd.DataFrame) -> Figu
     set_style()
     table = convergence.assign(
         rule=convergence["method"].map(QUADRATURES),
-        net=convergence["arch"].map(NETWORKS),
+        net=convergence["arch"].map(network_names()),
         kind=convergence["variant"].map(VARIANTS),
     )
     grid = sns.relplot(

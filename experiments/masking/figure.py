@@ -10,7 +10,9 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from experiments.figures import set_style
-from experiments.names import METHODS, NETWORKS, VARIANTS
+from experiments.methods import printed_names
+from experiments.names import VARIANTS
+from experiments.networks.architectures import printed_names as network_names
 
 __all__ = ["plot_masked_images", "plot_masking_curves"]
 
@@ -34,12 +36,13 @@ def plot_masking_curves(curves: pd.DataFrame) -> Figure:
     """
     set_style()
     shown = curves[curves["curve"].isin(MASKING_CURVES)]
+    names = printed_names(shown["method"], "masking")
     table = shown.assign(
-        attribution=shown["method"].map(METHODS),
+        attribution=shown["method"].map(names),
         metric=shown["curve"].map(MASKING_CURVES),
-        net=shown["arch"].map(NETWORKS) + ", " + shown["variant"].map(VARIANTS),
+        net=shown["arch"].map(network_names()) + ", " + shown["variant"].map(VARIANTS),
     )
-    present = [name for name in METHODS.values() if name in set(table["attribution"])]
+    present = list(names.values())
     grid = sns.relplot(
         table,
         x="fraction",
@@ -61,7 +64,8 @@ def plot_masking_curves(curves: pd.DataFrame) -> Figure:
         facet_kws={"sharey": False},
     )
     # On an X-DNN these two and Input×Gradient, drawn after them, agree: all three stay visible.
-    widths = dict.fromkeys(present, 1.3) | {METHODS["ig"]: 5.0, METHODS["x_gradient"]: 3.0}
+    wide = {"ig": 5.0, "x_gradient": 3.0}
+    widths = {name: wide.get(key, 1.3) for key, name in names.items()}
     handles = dict(zip(present, grid.legend.legend_handles, strict=True))
     # Lines are told by their colours: a net without some method has fewer of them.
     width_of = {handle.get_color(): widths[name] for name, handle in handles.items()}
@@ -102,7 +106,7 @@ def plot_masked_images(
     classes : sequence of str
         The class of each of the N images.
     methods : sequence of str
-        Keys of `METHODS`.
+        Their keys, in the order of the rows.
     fractions : sequence of float
         The F fractions of the pixels that a mask may keep.
 
@@ -114,7 +118,7 @@ def plot_masked_images(
         logit of the true class below.
     """
     set_style()
-    methods = [name for name in METHODS if name in methods]
+    names = printed_names(methods, "masking")
     width = 1 + len(fractions)
     n_columns = len(classes) * width
     figure = Figure(figsize=(0.95 * n_columns + 0.9, 1.12 * (1 + len(methods))))
@@ -159,7 +163,7 @@ def plot_masked_images(
         axes[row, 0].text(
             -0.1,
             0.5,
-            METHODS[method],
+            names[method],
             transform=axes[row, 0].transAxes,
             ha="right",
             va="center",

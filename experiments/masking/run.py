@@ -1,4 +1,4 @@
-"""The masking experiment in shards: attributions, their scores, and one merged result.
+"""The masking experiment in shards: attributions and their scores.
 
 The images are cut into blocks of ``batch_size``, counted from the first image of the experiment,
 and a shard is a run of whole blocks. Rounding depends on which images share a batch, that is on
@@ -9,30 +9,17 @@ result is the same, to the last bit, for every number of shards.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
-from scipy.stats import bootstrap
 from torch import Tensor, nn
 
+from experiments.attributions import Attribution
 from experiments.data.tensors import ImageTensors
 from experiments.seeds import job_seed
-from xgradient.attribution import (
-    expected_gradients,
-    guided_backprop,
-    input_x_gradient,
-    integrated_gradients,
-    random_attribution,
-    saliency,
-    x_gradient,
-)
 from xgradient.masking import (
-    CURVES,
-    InsertionDeletion,
-    MaskingCurves,
     blur,
     blur_size_for,
     channel_mean,
@@ -40,28 +27,7 @@ from xgradient.masking import (
     masking_curves,
 )
 
-__all__ = [
-    "attribute_blocks",
-    "blurred",
-    "image_areas",
-    "mean_curves",
-    "merge_scores",
-    "methods_for",
-    "score_blocks",
-    "shard_blocks",
-    "summarise",
-]
-
-PERCENT = ("KAM", "RAM")
-"""Curves of top-1 correctness; their areas are printed times 100, as in the paper."""
-
-
-def methods_for(methods: Iterable[str], variant: str) -> list[str]:
-    """Return the methods that are defined for a variant of a net.
-
-    X-Gradient needs a homogeneous net: it is left out for nets with biases.
-    """
-    return [name for name in methods if name != "x_gradient" or variant != "regular"]
+__all__ = ["attribute_blocks", "blurred", "score_blocks", "shard_blocks"]
 
 
 def shard_blocks(n_images: int, batch_size: int, scatter_item: str) -> list[range]:
@@ -102,10 +68,8 @@ def attribute_blocks(
     data: ImageTensors,
     training_data: ImageTensors,
     blocks: Iterable[Sequence[int]],
-    methods: Sequence[str],
-    n_steps: int,
+    attributions: Mapping[str, Attribution],
     seed: int,
-    internal_batch_size: int | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> dict[str, Tensor]:
     """Attribute the true-label logit of the images of some blocks.
@@ -115,17 +79,13 @@ def attribute_blocks(
     model : nn.Module
         The net; it determines the device.
     data, training_data : ImageTensors
-        The images to explain, and those that Expected Gradients draw their references from.
+        The images to explain, and those that baselines are drawn from.
     blocks : iterable of sequence of int
         Indices into ``data``; the images of a block are attributed together.
-    methods : sequence of str
-        Names from the configuration.
-    n_steps : int
-        Nodes of Integrated Gradients.
+    attributions : mapping of str to Attribution
+        By the key of the method.
     seed : int
         Of the experiment's random draws.
-    internal_batch_size : int, optional
-        Rows of one pass of Integrated Gradients through the net; by default a block.
     dtype : torch.dtype
         In which the methods without random draws are computed.
 
@@ -136,53 +96,40 @@ def attribute_blocks(
     """
     device = next(model.parameters()).device
     precise = model if dtype == torch.float32 else copy.deepcopy(model).to(dtype)
-
-    def random(inputs: Tensor, labels: Tensor, block: Sequence[int]) -> Tensor:
-        drawn = [
-            random_attribution(image, _generator(seed, "random", index))
-            for image, index in zip(inputs, block, strict=True)
-        ]
-        return torch.stack(drawn)
-
-    def expected(inputs: Tensor, labels: Tensor, block: Sequence[int]) -> Tensor:
-        # Image by image, each with a generator and a training image of its own: a shared set of
-        # references would have to be in memory as a whole, which ImageNet's is not.
-        parts = []
-        for position, index in enumerate(block):
-            generator = _generator(seed, "expected_gradients", index)
-            drawn = int(torch.randint(len(training_data), (), generator=generator))
-            reference, _ = training_data.__getitems__([drawn])
-            one = slice(position, position + 1)
-            parts.append(
-                expected_gradients(
-                    model, inputs[one], reference.to(device), labels[one], generator=generator
-                )
-            )
-        return torch.cat(parts)
-
-    def deterministic(attribute: Callable, **settings: Any) -> Callable:
-        return lambda inputs, labels, block: attribute(
-            precise, inputs.to(dtype), labels, **settings
-        )
-
-    attributes = {
-        "ig": deterministic(
-            integrated_gradients, n_steps=n_steps, internal_batch_size=internal_batch_size
-        ),
-        "random": random,
-        "gradient": deterministic(saliency),
-        "expected_gradients": expected,
-        "input_x_gradient": deterministic(input_x_gradient),
-        "x_gradient": deterministic(x_gradient),
-        "guided_backprop": deterministic(guided_backprop),
-    }
-    parts: dict[str, list[Tensor]] = {method: [] for method in methods}
+    parts: dict[str, list[Tensor]] = {method: [] for method in attributions}
     for block in blocks:
         inputs, labels = data.__getitems__(block)
         inputs, labels = inputs.to(device), labels.to(device)
-        for method, done in parts.items():
-            done.append(channel_mean(attributes[method](inputs, labels, block)).float().cpu())
+        for method, attribution in attributions.items():
+            if attribution.random:
+                generators = [_generator(seed, method, index) for index in block]
+                values = _by_image(attribution, model, inputs, labels, training_data, generators)
+            else:
+                values = attribution(precise, inputs.to(dtype), labels)
+            parts[method].append(channel_mean(values).float().cpu())
     return {method: torch.cat(done) for method, done in parts.items()}
+
+
+def _by_image(
+    attribution: Attribution,
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    training_data: ImageTensors,
+    generators: Sequence[torch.Generator],
+) -> Tensor:
+    """Attribute image by image, each with its own generator and, if asked for, training image.
+
+    A shared set of baselines would have to be in memory as a whole, which ImageNet's is not.
+    """
+    values = []
+    for image, label, generator in zip(inputs.split(1), labels.split(1), generators, strict=True):
+        baselines = None
+        if attribution.baselines == "training data":
+            drawn = int(torch.randint(len(training_data), (), generator=generator))
+            baselines = training_data.__getitems__([drawn])[0].to(image.device)
+        values.append(attribution(model, image, label, baselines=baselines, generator=generator))
+    return torch.cat(values)
 
 
 def blurred(inputs: Tensor, kernel_size: int | None, sigma: float | None) -> Tensor:
@@ -265,136 +212,6 @@ def score_blocks(
     return {name: values.cpu() for name, values in shared.items()} | {
         name: torch.cat(values) for name, values in parts.items()
     }
-
-
-def merge_scores(
-    shards: Sequence[Mapping[str, Tensor]],
-) -> dict[str, tuple[MaskingCurves, InsertionDeletion | None]]:
-    """Put the scores of all shards, in their order, together again.
-
-    Returns
-    -------
-    dict
-        By method: the masking curves, and insertion and deletion if they were measured.
-    """
-    first = shards[0]
-    merged = {}
-    for name in first:
-        method, _, kind = name.partition("/")
-        if kind != "target_logit":
-            continue
-
-        def whole(kind: str, method: str = method) -> Tensor:
-            return torch.cat([shard[f"{method}/{kind}"] for shard in shards])
-
-        curves = MaskingCurves(first["fractions"], whole("target_logit"), whole("correct"))
-        addition = None
-        if f"{method}/insertion" in first:
-            addition = InsertionDeletion(
-                first["insertion_fractions"], whole("insertion"), whole("deletion")
-            )
-        merged[method] = (curves, addition)
-    return merged
-
-
-def image_areas(
-    merged: Mapping[str, tuple[MaskingCurves, InsertionDeletion | None]],
-) -> pd.DataFrame:
-    """Return the area under every curve of every image.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``method``, ``image`` (index in the test set), the six curves (KAM and RAM in percent) and,
-        if they were measured, ``insertion`` and ``deletion``.
-    """
-    frames = []
-    for method, (curves, addition) in merged.items():
-        areas = {
-            name: (100 if name in PERCENT else 1) * area for name, area in curves.areas().items()
-        }
-        if addition is not None:
-            areas |= addition.areas()
-        frame = pd.DataFrame({name: area.numpy() for name, area in areas.items()})
-        frame.insert(0, "method", method)
-        frame.insert(1, "image", range(len(frame)))
-        frames.append(frame)
-    return pd.concat(frames, ignore_index=True)
-
-
-def mean_curves(
-    merged: Mapping[str, tuple[MaskingCurves, InsertionDeletion | None]],
-) -> pd.DataFrame:
-    """Return the mean score over the images per method, curve and fraction.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``method``, ``curve``, ``fraction`` and ``score``: a logit, a top-1 accuracy in percent
-        (KAM, RAM) or a probability (insertion, deletion).
-    """
-    rows = []
-    for method, (curves, addition) in merged.items():
-        scores = {
-            name: (curves.fractions, (100 if name in PERCENT else 1) * curves.score(name))
-            for name in CURVES
-        }
-        if addition is not None:
-            scores["insertion"] = (addition.fractions, addition.insertion.double())
-            scores["deletion"] = (addition.fractions, addition.deletion.double())
-        for curve, (fractions, score) in scores.items():
-            for fraction, mean in zip(fractions.tolist(), score.mean(0).tolist(), strict=True):
-                rows.append({"method": method, "curve": curve, "fraction": fraction, "score": mean})
-    return pd.DataFrame(rows)
-
-
-def summarise(areas: pd.DataFrame, resamples: int, confidence: float, seed: int) -> pd.DataFrame:
-    """Return the mean area per method, with a bootstrap interval over the images.
-
-    Every resample draws the same images for all methods and metrics.
-
-    Parameters
-    ----------
-    areas : pandas.DataFrame
-        As `image_areas` returns it.
-    resamples : int
-        Number of bootstrap resamples.
-    confidence : float
-        Of the interval, between 0 and 1.
-    seed : int
-        Of the resamples.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per method: ``method``, the paper's four metrics and the two that it leaves out,
-        ``n_images``, then ``insertion`` and ``deletion`` if they were measured, then ``NAME_low``
-        and ``NAME_high`` of each.
-    """
-    paper = ["KPM", "KNM", "KAM", "RAM", "RPM", "RNM"]
-    additions = [name for name in ("insertion", "deletion") if name in areas]
-    names = paper + additions
-    methods = list(dict.fromkeys(areas["method"]))
-    # (methods, metrics, images)
-    values = np.stack([areas.loc[areas["method"] == m, names].to_numpy().T for m in methods])
-    # Percentiles and not BCa, which divides by zero where all images have the same value.
-    interval = bootstrap(
-        (values,),
-        np.mean,
-        axis=-1,
-        n_resamples=resamples,
-        batch=max(1, 10**7 // values.size),
-        confidence_level=confidence,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    summary = pd.DataFrame(values.mean(-1), columns=names)
-    summary.insert(0, "method", methods)
-    summary.insert(1 + len(paper), "n_images", values.shape[-1])
-    for column, name in enumerate(names):
-        summary[f"{name}_low"] = interval.low[:, column]
-        summary[f"{name}_high"] = interval.high[:, column]
-    return summary
 
 
 def _generator(seed: int, method: str, index: int) -> torch.Generator:

@@ -1,6 +1,7 @@
 """Networks on disk: safetensors files whose header says how to build the network again.
 
-safetensors holds tensors and strings only, so that loading a file runs no code from it.
+safetensors holds tensors and strings only, so that loading a file runs no code from it; the header
+names a builder of this project, and no other code.
 """
 
 from __future__ import annotations
@@ -14,15 +15,33 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from xgradient.models import build_model
+from experiments.named import import_named
 
-__all__ = ["load_model", "read_header", "save_model"]
+__all__ = ["build_network", "load_model", "read_header", "save_model"]
+
+
+def build_network(builder: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """Build a network with its initial weights.
+
+    Parameters
+    ----------
+    builder : str
+        ``"package.module:function"`` of this project, as in the registry of architectures.
+    arguments : mapping
+        Keyword arguments of the builder.
+
+    Raises
+    ------
+    ValueError
+        If the builder is not of this project.
+    """
+    return import_named(builder)(**arguments)
 
 
 def save_model(
     model: nn.Module,
     path: str | Path,
-    architecture: str,
+    builder: str,
     arguments: Mapping[str, Any],
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
@@ -34,15 +53,15 @@ def save_model(
         The network; its tensors are moved to the CPU.
     path : str or Path
         The file to write.
-    architecture : str
-        A key of `xgradient.models.ARCHITECTURES`.
+    builder : str
+        ``"package.module:function"``, see `build_network`.
     arguments : mapping
-        The arguments that `xgradient.models.build_model` needs besides the architecture.
+        Keyword arguments of the builder.
     provenance : mapping, optional
         JSON-serialisable facts about how the network came to be.
     """
     header = {
-        "architecture": architecture,
+        "builder": builder,
         "arguments": json.dumps(dict(arguments), sort_keys=True),
         "provenance": json.dumps(dict(provenance or {}), sort_keys=True),
     }
@@ -58,7 +77,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``architecture`` (str), ``arguments`` (dict) and ``provenance`` (dict).
+        ``builder`` (str), ``arguments`` (dict) and ``provenance`` (dict).
 
     Raises
     ------
@@ -70,11 +89,11 @@ def read_header(path: str | Path) -> dict[str, Any]:
             header = file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(
-            f"{path} is not a readable safetensors file ({error}); delete it and make it again"
+            f"{path} is not a readable safetensors file ({error}); delete it and run again"
         ) from error
     try:
         return {
-            "architecture": header["architecture"],
+            "builder": header["builder"],
             "arguments": json.loads(header["arguments"]),
             "provenance": json.loads(header["provenance"]),
         }
@@ -91,12 +110,14 @@ def load_model(path: str | Path) -> nn.Module:
     Raises
     ------
     ValueError
-        If the file cannot be read, names an unknown architecture, or its tensors do not fit it.
+        If the file cannot be read, names a builder that is not of this project, or its tensors do
+        not fit.
     """
     header = read_header(path)
-    model = build_model(header["architecture"], **header["arguments"])
+    model = build_network(header["builder"], header["arguments"])
     try:
         model.load_state_dict(load_file(str(path)), assign=True)
     except RuntimeError as error:
-        raise ValueError(f"{path} does not fit {header['architecture']}: {error}") from error
+        name = header["builder"].rpartition(":")[2]
+        raise ValueError(f"{path} does not fit {name}: {error}") from error
     return model.eval()

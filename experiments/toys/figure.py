@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.figures import set_style
-from experiments.names import TOY_METHODS
+from experiments.methods import printed_names
 
 __all__ = ["plot_toys"]
 
@@ -22,7 +22,7 @@ def plot_toys(table: pd.DataFrame) -> Figure:
     ----------
     table : pandas.DataFrame
         Columns ``toy``, ``formula``, ``along`` (what the horizontal axis is), ``position``,
-        ``output``, ``method`` (a key of `experiments.names.TOY_METHODS`), ``input`` (``i1``, ``i2``
+        ``output``, ``method`` (its key), ``input`` (``i1``, ``i2``
         or ``x``) and ``attribution``.
 
     Returns
@@ -33,12 +33,12 @@ def plot_toys(table: pd.DataFrame) -> Figure:
     """
     set_style()
     toys = list(dict.fromkeys(table["toy"]))
-    methods = [name for name in TOY_METHODS if name in set(table["method"])]
+    names = printed_names(table["method"], "toys")
     palette = sns.color_palette()
-    figure = Figure(figsize=(1.75 * len(methods), 1.7 * len(toys) + 0.4), layout="constrained")
-    grid = figure.subplots(len(toys), len(methods), sharex="row", sharey="row", squeeze=False)
+    figure = Figure(figsize=(1.75 * len(names), 1.7 * len(toys) + 0.4), layout="constrained")
+    grid = figure.subplots(len(toys), len(names), sharex="row", sharey="row", squeeze=False)
     for row, toy in zip(grid, toys, strict=True):
-        for axes, method in zip(row, methods, strict=True):
+        for axes, method in zip(row, names, strict=True):
             part = table[(table["toy"] == toy) & (table["method"] == method)]
             inputs = list(dict.fromkeys(part["input"]))
             first = part[part["input"] == inputs[0]]
@@ -56,8 +56,8 @@ def plot_toys(table: pd.DataFrame) -> Figure:
             axes.set_xlabel(part["along"].iloc[0], fontsize=8)
             axes.tick_params(labelsize=7)
         row[0].set_ylabel(f"{toy}\n{part['formula'].iloc[0]}", fontsize=8)
-    for axes, method in zip(grid[0], methods, strict=True):
-        axes.set_title(TOY_METHODS[method].replace(": ", ":\n"), fontsize=9)
+    for axes, method in zip(grid[0], names, strict=True):
+        axes.set_title(names[method].replace(": ", ":\n"), fontsize=9)
     lines = {
         "attribution to i1, or to x": Line2D([], [], color=palette[0], linewidth=1.6),
         "attribution to i2": Line2D([], [], color=palette[1], linewidth=1.6, dashes=(3, 2)),

@@ -1,4 +1,4 @@
-"""Functions of one or two inputs on which attributions part ways.
+"""Functions of one or two inputs on which attribution methods disagree.
 
 The saturating net, the thresholded unit and the minimum are Figures 1 to 3 of DeepLIFT (Shrikumar,
 Greenside and Kundaje 2017, ICML); ``1 - ReLU(1 - x)`` is the example with which Sundararajan, Taly
@@ -7,21 +7,14 @@ and Yan (2017, ICML, Sec. 2.1) show that the gradient breaks sensitivity. The re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from xgradient.attribution import (
-    guided_backprop,
-    input_x_gradient,
-    integrated_gradients,
-    saliency,
-)
-from xgradient.deeplift import deeplift
 
-__all__ = ["TOYS", "TOY_ATTRIBUTIONS", "Minimum", "Toy", "attribute_toy"]
+__all__ = ["TOYS", "Minimum", "Toy"]
 
 
 @dataclass(frozen=True)
@@ -108,42 +101,3 @@ TOYS: Mapping[str, Toy] = {
     ),
 }
 """By name: Figures 1, 2 and 3 of DeepLIFT, and the example of Integrated Gradients."""
-
-Attribution = Callable[[nn.Module, Tensor, Tensor, int], Tensor]
-
-# Take network, inputs, target and the number of steps of IG.
-TOY_ATTRIBUTIONS: Mapping[str, Attribution] = {
-    "gradient": lambda net, x, target, _: saliency(net, x, target),
-    "guided_backprop": lambda net, x, target, _: guided_backprop(net, x, target),
-    "input_x_gradient": lambda net, x, target, _: input_x_gradient(net, x, target),
-    "ig": lambda net, x, target, n: integrated_gradients(
-        net, x, target, n_steps=n, method="riemann_middle"
-    ),
-    "deeplift_rescale": lambda net, x, target, _: deeplift(net, x, None, target, "rescale"),
-    "deeplift_revealcancel": lambda net, x, target, _: deeplift(
-        net, x, None, target, "revealcancel"
-    ),
-}
-
-
-def attribute_toy(toy: Toy, method: str, inputs: Tensor, n_steps: int = 300) -> Tensor:
-    """Attribute the output of a toy to its inputs.
-
-    Parameters
-    ----------
-    toy : Toy
-        One of `TOYS`.
-    method : str
-        A key of `TOY_ATTRIBUTIONS`.
-    inputs : torch.Tensor
-        Shape (N, n), float64.
-    n_steps : int, optional
-        Of IG, by the midpoint rule; at a kink its error is the reciprocal of this.
-
-    Returns
-    -------
-    torch.Tensor
-        Shaped like the inputs.
-    """
-    target = torch.zeros(len(inputs), dtype=torch.long)
-    return TOY_ATTRIBUTIONS[method](toy.network, inputs, target, n_steps)

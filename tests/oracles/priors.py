@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-WITHOUT_BIAS = ("unregularised_without_bias", "xg")
+WITHOUT_BIAS = ("unregularised_without_bias", "x_gradient")
 
 
 def split(n: int, repetition: int, n_train: int, n_validation: int) -> tuple[np.ndarray, ...]:
@@ -97,9 +97,9 @@ def attribution(
     n_steps: int,
 ) -> torch.Tensor:
     """Attributions of the training rows, differentiable with respect to the parameters."""
-    if method == "grad":
+    if method == "gradient":
         return input_gradient(model, x)
-    if method == "xg":
+    if method == "x_gradient":
         return x * input_gradient(model, x)
     if method == "rrr":
         points = x.clone().requires_grad_()
@@ -107,7 +107,7 @@ def attribution(
         log_probabilities = 2 * nn.functional.logsigmoid(logits) - logits
         return torch.autograd.grad(log_probabilities.sum(), points, create_graph=True)[0]
     n_rows = len(x)
-    if method == "eg":
+    if method == "expected_gradients":
         # Every training row is a reference n_references times, in random order.
         order = torch.randperm(n_rows * n_references, generator=generator) % n_rows
         alphas = torch.rand(n_rows * n_references, generator=generator).to(x)

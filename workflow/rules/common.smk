@@ -1,6 +1,8 @@
 # What all rules share: the checked configuration, paths, and the surroundings of a job.
 import os
 import sys
+from collections import defaultdict
+from functools import cache
 
 from snakemake.exceptions import WorkflowError
 
@@ -9,9 +11,11 @@ if workflow.basedir not in sys.path:
 
 from experiments.claims import load_claims
 from experiments.config import ConfigError, check_config
-from experiments.dependencies import import_closure
-from experiments.seeds import job_seed
 from experiments.data.catalogue import load_table
+from experiments.dependencies import import_closure
+from experiments.methods import method
+from experiments.networks.architectures import architecture
+from experiments.seeds import job_seed
 
 try:
     check_config(config)
@@ -29,25 +33,70 @@ NET = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}"
 ENVIRONMENT = f"{workflow.basedir}/envs/xgradient.yaml"
 DATASET_TABLE = os.path.normpath(f"{BASE}/workflow/datasets.yaml")
 EXTERNAL = load_table(DATASET_TABLE)
-CLAIM_LIST = os.path.normpath(f"{BASE}/workflow/claims.yaml")
-CLAIMS = load_claims(CLAIM_LIST)
+CLAIMS = os.path.normpath(f"{BASE}/workflow/claims.yaml")
+# Declared by every job that runs a network; on the CPU no GPU is asked for.
+GPU = int(config["device"] == "cuda")
+
+# What the report shows, and what makes up one experiment: filled in by the rules' outputs.
+TABLES, FIGURES, TARGETS = [], [], defaultdict(list)
 
 
 wildcard_constraints:
     arch="|".join(ARCHITECTURES),
     variant="regular|stripped|x",
+    weights="trained|published",
     scatteritem=r"\d+-of-\d+",
 
 
-def code(script, notebook=None):
-    """The project's files that a script, and a notebook that it executes, import."""
+# --- code that a job depends on ---------------------------------------------------------------
+
+
+@cache
+def closure(paths, modules):
+    found = import_closure(paths, workflow.basedir, modules)
+    return [os.path.relpath(path) for path in found]
+
+
+def code(script, notebook=None, named=None):
+    """The project's files that a script imports, that a notebook which it executes imports, and
+    the functions that it imports by name: `named` returns their paths for the wildcards."""
     paths = [f"{workflow.basedir}/workflow/scripts/{script}.py"]
     if notebook is not None:
         paths.append(f"{workflow.basedir}/notebooks/{notebook}.ipynb")
+
     # When a job is planned, not when the rules are read: most processes plan one job.
-    return lambda wildcards: [
-        os.path.relpath(path) for path in import_closure(paths, workflow.basedir)
-    ]
+    def files(wildcards):
+        names = named(wildcards) if named is not None else []
+        return closure(tuple(paths), tuple(sorted({name.split(":")[0] for name in names})))
+
+    return files
+
+
+def builder(wildcards):
+    """The builder of the net of a job."""
+    return [architecture(wildcards.arch).builder]
+
+
+def builder_of(key):
+    return lambda wildcards: [architecture(key).builder]
+
+
+def calls(experiment, variant=None):
+    """The methods that an experiment asks for, as its jobs run them; for nets with biases without
+    those that need a homogeneous net."""
+    settings = config[experiment]
+    return {
+        key: method(key).call(settings)
+        for key in settings["methods"]
+        if variant != "regular" or not method(key).homogeneous
+    }
+
+
+def functions(experiment):
+    return [call["function"] for call in calls(experiment).values()]
+
+
+# --- files, seeds and settings ------------------------------------------------------------------
 
 
 def notebook(name):
@@ -79,65 +128,69 @@ def digests_of(dataset):
     return {file.name: file.digest for file in EXTERNAL[dataset].files}
 
 
-def digests(wildcards):
-    return digests_of(wildcards.dataset)
-
-
-def training_settings(wildcards):
-    return {
-        **config["training"]["settings"],
-        **config["training"][wildcards.variant][wildcards.arch],
-    }
-
-
-def training_start(wildcards):
-    """The net that training starts from; none when it starts from a random initialisation."""
-    if wildcards.variant == "regular" or config["training"]["x"]["init"] == "scratch":
-        return []
-    return f"{RESULTS}/{DATASET}/{wildcards.arch}-stripped/model.safetensors"
-
-
 def part_of(section, *names):
     """The settings that a stage uses: changing another one does not rerun it."""
     return {name: config[section][name] for name in names}
 
 
-def measurements(experiment, variants, architectures=ARCHITECTURES):
-    """The CSV files of one experiment, and beside them what made them, over all nets."""
-    stem = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}/{experiment}"
-    nets = {"arch": architectures, "variant": variants}
-    return {
-        "measurements": expand(f"{stem}.csv", **nets),
-        "facts": expand(f"{stem}.json", **nets),
-    }
+def measurements(experiment, architectures=ARCHITECTURES, kind=""):
+    """The CSV files of one experiment over all nets."""
+    return expand(
+        f"{NET}/{experiment}{kind}.csv",
+        arch=architectures,
+        variant=config[experiment]["variants"],
+    )
 
 
-def table_outputs(name, title):
-    """What a table notebook makes; the executed notebook is what the report shows."""
-    stem = f"{RESULTS}/tables/{name}"
-    labels = {"table": title}
-    return {
-        "csv": report(
-            f"{stem}.csv",
-            caption=f"../report/{name}.rst",
-            category="Tables",
-            labels=labels | {"as": "CSV"},
-        ),
+def facts(experiment, architectures=ARCHITECTURES):
+    """The provenance of the same measurements."""
+    return [path.removesuffix(".csv") + ".json" for path in measurements(experiment, architectures)]
+
+
+# --- outputs that a reader looks at -------------------------------------------------------------
+
+
+def csv_output(experiment, title, part=""):
+    """A table for programs, results/tables/EXPERIMENT.csv; a part tells several tables apart."""
+    name = f"{experiment}_{part}" if part else experiment
+    path = f"{RESULTS}/tables/{name}.csv"
+    TABLES.append(path)
+    TARGETS[experiment].append(path)
+    return report(
+        path,
+        caption=f"../report/{name}.rst",
+        category="Tables",
+        labels={"table": title, "as": "CSV"},
+    )
+
+
+def notebook_outputs(experiment, title):
+    """The same table for readers; the executed notebook is what the report shows."""
+    stem = f"{RESULTS}/tables/{experiment}"
+    outputs = {
         "markdown": f"{stem}.md",
         "latex": f"{stem}.tex",
-        "html": report(
-            f"{stem}.html",
-            caption=f"../report/{name}.rst",
-            category="Tables",
-            labels=labels | {"as": "notebook"},
-        ),
+        "html": f"{stem}.html",
         "notebook": f"{stem}.ipynb",
+    }
+    TABLES.extend(outputs.values())
+    TARGETS[experiment].extend(outputs.values())
+    return outputs | {
+        "html": report(
+            outputs["html"],
+            caption=f"../report/{experiment}.rst",
+            category="Tables",
+            labels={"table": title, "as": "notebook"},
+        )
     }
 
 
-def figure_outputs(name, title, prefix=""):
-    """A figure in both formats; the prefix tells several figures of one rule apart."""
+def figure_outputs(experiment, title, part=""):
+    """A figure in both formats; a part tells several figures of one experiment apart."""
+    name, prefix = (f"{experiment}_{part}", f"{part}_") if part else (experiment, "")
     stem = f"{RESULTS}/figures/{name}"
+    FIGURES.extend([f"{stem}.pdf", f"{stem}.png"])
+    TARGETS[experiment].extend([f"{stem}.pdf", f"{stem}.png"])
     return {
         f"{prefix}pdf": f"{stem}.pdf",
         f"{prefix}png": report(
@@ -147,8 +200,3 @@ def figure_outputs(name, title, prefix=""):
             labels={"figure": title},
         ),
     }
-
-
-# Declared by every job that runs a network; on the CPU no GPU is asked for.
-GPU = int(config["device"] == "cuda")
-

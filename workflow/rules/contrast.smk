@@ -5,7 +5,7 @@ rule measure_contrast:
     input:
         model=f"{NET}/model.safetensors",
         test=SPLITS["test"],
-        code=code("measure_contrast"),
+        code=code("contrast/measure", named=builder),
     output:
         table=f"{NET}/contrast.csv",
         facts=f"{NET}/contrast.json",
@@ -23,4 +23,32 @@ rule measure_contrast:
     resources:
         gpu=GPU,
     script:
-        "../scripts/measure_contrast.py"
+        "../scripts/contrast/measure.py"
+
+
+rule summarise_contrast:
+    input:
+        csv=measurements("contrast"),
+        code=code("gather_measurements"),
+    output:
+        csv=csv_output("contrast", "Accuracy against contrast"),
+    log:
+        f"{LOGS}/summarise_contrast.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/gather_measurements.py"
+
+
+rule figure_contrast:
+    input:
+        table=rules.summarise_contrast.output.csv,
+        code=code("contrast/figure"),
+    output:
+        **figure_outputs("contrast", "Accuracy against contrast"),
+    log:
+        f"{LOGS}/figure_contrast.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/contrast/figure.py"

@@ -1,4 +1,4 @@
-# Stage 1: external files, and the splits made from them.
+# External files, and the splits made from them.
 
 SPLITS = splits(DATASET)
 
@@ -12,12 +12,13 @@ wildcard_constraints:
 rule fetch_dataset:
     input:
         table=ancient(DATASET_TABLE),
+        code=code("fetch_dataset"),
     output:
         f"{RESULTS}/{{dataset}}/fetched.json",
     params:
         dataset="{dataset}",
         data=config["data"],
-        digests=digests,
+        digests=lambda wildcards: digests_of(wildcards.dataset),
     log:
         f"{LOGS}/fetch_dataset/{{dataset}}.log",
     conda:
@@ -40,7 +41,7 @@ rule prepare_dataset:
     params:
         dataset="{dataset}",
         data=config["data"],
-        digests=digests,
+        digests=lambda wildcards: digests_of(wildcards.dataset),
         validation_images=config["validation_images"],
         limit_images=config["limit_images"],
         seed=seed("split"),

@@ -3,26 +3,27 @@
 # simulated here; `published` is the authors' released net with their test sequences.
 
 GENOMICS = config["genomics"]
+GENOMICS_BUILDER = architecture("genomics_convnet").builder
 GENOMICS_NET = f"{RESULTS}/genomics/{{weights}}"
 TRAINED_GENOMICS = f"{RESULTS}/genomics/trained"
 PUBLISHED_GENOMICS = f"{RESULTS}/genomics/published"
 MOTIFS = [published("pwm_GATA_disc1"), published("pwm_TAL1_known1")]
 
 
-wildcard_constraints:
-    weights="trained|published",
-
-
 rule simulate_genomics:
     input:
         motifs=MOTIFS,
-        code=code("simulate_genomics"),
+        code=code("genomics/simulate"),
     output:
         f"{TRAINED_GENOMICS}/sequences.safetensors",
     params:
         settings=part_of(
             "genomics",
-            "n_per_class", "length", "background", "validation_sequences", "test_sequences"
+            "n_per_class",
+            "length",
+            "background",
+            "validation_sequences",
+            "test_sequences",
         ),
         seed=seed("simulate_genomics"),
     log:
@@ -34,13 +35,13 @@ rule simulate_genomics:
     # Before a long training.
     priority: 50
     script:
-        "../scripts/simulate_genomics.py"
+        "../scripts/genomics/simulate.py"
 
 
 rule train_genomics:
     input:
         sequences=rules.simulate_genomics.output[0],
-        code=code("train_genomics"),
+        code=code("genomics/train", named=builder_of("genomics_convnet")),
     output:
         model=f"{TRAINED_GENOMICS}/model.safetensors",
         history=report(
@@ -50,6 +51,7 @@ rule train_genomics:
             labels={"architecture": "genomics", "variant": "regular"},
         ),
     params:
+        builder=GENOMICS_BUILDER,
         settings=GENOMICS["training"],
         seed=seed("train_genomics"),
         device=config["device"],
@@ -64,30 +66,31 @@ rule train_genomics:
     resources:
         gpu=GPU,
     script:
-        "../scripts/train_genomics.py"
+        "../scripts/genomics/train.py"
 
 
-rule convert_genomics:
+rule read_published_genomics:
     input:
         # Only its existence matters: the digests are checked again when the files are read.
         fetched=ancient(f"{RESULTS}/deeplift_genomics/fetched.json"),
         table=ancient(DATASET_TABLE),
-        code=code("convert_genomics"),
+        code=code("genomics/read_published", named=builder_of("genomics_convnet")),
     output:
         sequences=f"{PUBLISHED_GENOMICS}/sequences.safetensors",
         model=f"{PUBLISHED_GENOMICS}/model.safetensors",
     params:
+        builder=GENOMICS_BUILDER,
         dataset="deeplift_genomics",
         data=config["data"],
         digests=digests_of("deeplift_genomics"),
     log:
-        f"{LOGS}/convert_genomics.log",
+        f"{LOGS}/read_published_genomics.log",
     benchmark:
-        f"{BENCHMARKS}/convert_genomics.tsv"
+        f"{BENCHMARKS}/read_published_genomics.tsv"
     conda:
         ENVIRONMENT
     script:
-        "../scripts/convert_genomics.py"
+        "../scripts/genomics/read_published.py"
 
 
 rule measure_genomics:
@@ -95,7 +98,10 @@ rule measure_genomics:
         model=f"{GENOMICS_NET}/model.safetensors",
         sequences=f"{GENOMICS_NET}/sequences.safetensors",
         motifs=MOTIFS,
-        code=code("measure_genomics"),
+        code=code(
+            "genomics/measure",
+            named=lambda wildcards: [GENOMICS_BUILDER, *functions("genomics")],
+        ),
     output:
         table=f"{GENOMICS_NET}/false_negatives.csv",
         hits=f"{GENOMICS_NET}/hits.csv",
@@ -103,7 +109,8 @@ rule measure_genomics:
         importance=f"{GENOMICS_NET}/importance.safetensors",
         facts=f"{GENOMICS_NET}/genomics.json",
     params:
-        settings=part_of("genomics", "background", "methods", "n_hits", "strong"),
+        methods=calls("genomics"),
+        settings=part_of("genomics", "background", "n_hits", "strong"),
         # Not of the net: the references are shuffled alike.
         seed=job_seed(config["seed"], "measure_genomics"),
         device=config["device"],
@@ -117,4 +124,56 @@ rule measure_genomics:
     resources:
         gpu=GPU,
     script:
-        "../scripts/measure_genomics.py"
+        "../scripts/genomics/measure.py"
+
+
+rule summarise_genomics:
+    input:
+        csv=expand(rules.measure_genomics.output.table, weights=GENOMICS["weights"]),
+        auroc=expand(rules.measure_genomics.output.auroc, weights=GENOMICS["weights"]),
+        code=code("gather_measurements"),
+    output:
+        csv=csv_output("genomics", "Simulated genomics"),
+        auroc=csv_output("genomics", "Simulated genomics, AUROC", part="auroc"),
+    log:
+        f"{LOGS}/summarise_genomics.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/gather_measurements.py"
+
+
+rule table_genomics:
+    input:
+        table=rules.summarise_genomics.output.csv,
+        auroc=rules.summarise_genomics.output.auroc,
+        facts=expand(rules.measure_genomics.output.facts, weights=GENOMICS["weights"]),
+        published=published("deeplift_genomics_false_negatives_gata"),
+        published_auroc=published("deeplift_genomics_auroc"),
+        claims=CLAIMS,
+        notebook=notebook("genomics"),
+        code=code("run_notebook", notebook="genomics"),
+    output:
+        **notebook_outputs("genomics", "Simulated genomics"),
+    log:
+        f"{LOGS}/table_genomics.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
+rule figure_genomics:
+    input:
+        hits=expand(rules.measure_genomics.output.hits, weights=GENOMICS["weights"]),
+        code=code("genomics/figure"),
+    output:
+        **figure_outputs("genomics", "Importance of motif hits"),
+    params:
+        strong=GENOMICS["strong"],
+    log:
+        f"{LOGS}/figure_genomics.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/genomics/figure.py"

@@ -7,37 +7,38 @@ MASKING = config["masking"]
 # One file per net and shard with a tensor per method, not one per method: a job that imports
 # torch costs seconds before it does anything, and all methods but IG take less than that.
 SHARD = f"{NET}/masking/{{scatteritem}}"
+EXAMPLES = MASKING["examples"]
 
 
 scattergather:
     masking=MASKING["shards"],
 
 
-rule attribute_shard:
+def masking_calls(wildcards):
+    return calls("masking", wildcards.variant)
+
+
+rule attribute_masking:
     input:
         model=f"{NET}/model.safetensors",
         test=SPLITS["test"],
         train=SPLITS["train"],
-        code=code("attribute_shard"),
+        code=code(
+            "masking/attribute",
+            named=lambda wildcards: [*builder(wildcards), *functions("masking")],
+        ),
     output:
         temp(f"{SHARD}/attributions.safetensors"),
     params:
-        settings=part_of(
-            "masking",
-            "methods",
-            "n_steps",
-            "internal_batch_size",
-            "precision",
-            "n_images",
-            "batch_size",
-        ),
+        methods=masking_calls,
+        settings=part_of("masking", "precision", "n_images", "batch_size"),
         # Not of the net or the shard: every net sees the same random draws for an image.
         seed=job_seed(config["seed"], "masking", DATASET),
         device=config["device"],
     log:
-        f"{LOGS}/attribute_shard/{{arch}}-{{variant}}-{{scatteritem}}.log",
+        f"{LOGS}/attribute_masking/{{arch}}-{{variant}}-{{scatteritem}}.log",
     benchmark:
-        f"{BENCHMARKS}/attribute_shard/{{arch}}-{{variant}}-{{scatteritem}}.tsv"
+        f"{BENCHMARKS}/attribute_masking/{{arch}}-{{variant}}-{{scatteritem}}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -46,21 +47,21 @@ rule attribute_shard:
     resources:
         gpu=GPU,
     script:
-        "../scripts/attribute_shard.py"
+        "../scripts/masking/attribute.py"
 
 
 rule evaluate_masking:
     input:
         model=f"{NET}/model.safetensors",
         test=SPLITS["test"],
-        attributions=rules.attribute_shard.output[0],
-        code=code("evaluate_masking"),
+        attributions=rules.attribute_masking.output[0],
+        code=code("masking/evaluate", named=builder),
     output:
         temp(f"{SHARD}/scores.safetensors"),
     params:
+        methods=lambda wildcards: list(masking_calls(wildcards)),
         settings=part_of(
             "masking",
-            "methods",
             "n_images",
             "batch_size",
             "masked_batch_size",
@@ -81,13 +82,13 @@ rule evaluate_masking:
     resources:
         gpu=GPU,
     script:
-        "../scripts/evaluate_masking.py"
+        "../scripts/masking/evaluate.py"
 
 
 rule merge_masking:
     input:
         scores=gather.masking(rules.evaluate_masking.output[0], allow_missing=True),
-        code=code("merge_masking"),
+        code=code("masking/merge"),
     output:
         table=f"{NET}/masking.csv",
         images=f"{NET}/masking_images.csv",
@@ -95,7 +96,7 @@ rule merge_masking:
         facts=f"{NET}/masking.json",
     params:
         dataset=DATASET,
-        methods=MASKING["methods"],
+        methods=lambda wildcards: list(masking_calls(wildcards)),
         bootstrap=MASKING["bootstrap"],
         seed=seed("masking_bootstrap"),
     log:
@@ -105,33 +106,97 @@ rule merge_masking:
     conda:
         ENVIRONMENT
     script:
-        "../scripts/merge_masking.py"
+        "../scripts/masking/merge.py"
 
 
-# A few masked images, for looking at.
-rule mask_examples:
+# A few masked images, to look at.
+rule examples_masking:
     input:
-        model=f"{RESULTS}/{DATASET}/{MASKING['examples']['architecture']}-"
-        f"{MASKING['examples']['variant']}/model.safetensors",
+        model=f"{RESULTS}/{DATASET}/{EXAMPLES['architecture']}-{EXAMPLES['variant']}/model.safetensors",
         test=SPLITS["test"],
         train=SPLITS["train"],
-        code=code("mask_examples"),
-    output:
-        f"{RESULTS}/{DATASET}/masked_images.safetensors",
-    params:
-        settings=part_of(
-            "masking", "methods", "n_steps", "precision", "kernel_size", "sigma", "examples"
+        code=code(
+            "masking/examples",
+            named=lambda wildcards: [
+                architecture(EXAMPLES["architecture"]).builder,
+                *functions("masking"),
+            ],
         ),
+    output:
+        f"{RESULTS}/{DATASET}/masking_images.safetensors",
+    params:
+        methods=calls("masking", EXAMPLES["variant"]),
+        settings=part_of("masking", "precision", "kernel_size", "sigma", "examples"),
         seed=job_seed(config["seed"], "masking", DATASET),
         device=config["device"],
     log:
-        f"{LOGS}/mask_examples.log",
+        f"{LOGS}/examples_masking.log",
     benchmark:
-        f"{BENCHMARKS}/mask_examples.tsv"
+        f"{BENCHMARKS}/examples_masking.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
     resources:
         gpu=GPU,
     script:
-        "../scripts/mask_examples.py"
+        "../scripts/masking/examples.py"
+
+
+rule summarise_masking:
+    input:
+        csv=measurements("masking", MASKING["architectures"]),
+        code=code("gather_measurements"),
+    output:
+        csv=csv_output("masking", "Masking metrics"),
+    log:
+        f"{LOGS}/summarise_masking.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/gather_measurements.py"
+
+
+rule table_masking:
+    input:
+        table=rules.summarise_masking.output.csv,
+        facts=facts("masking", MASKING["architectures"]),
+        published=published("mask_metrics"),
+        claims=CLAIMS,
+        notebook=notebook("masking"),
+        code=code("run_notebook", notebook="masking"),
+    output:
+        **notebook_outputs("masking", "Masking metrics"),
+    log:
+        f"{LOGS}/table_masking.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
+rule figure_masking:
+    input:
+        curves=measurements("masking", MASKING["architectures"], kind="_curves"),
+        code=code("masking/figure"),
+    output:
+        **figure_outputs("masking", "Masking curves"),
+    log:
+        f"{LOGS}/figure_masking.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/masking/figure.py"
+
+
+rule figure_masking_images:
+    input:
+        examples=rules.examples_masking.output[0],
+        code=code("masking/figure_images"),
+    output:
+        **figure_outputs("masking", "Masked images", part="images"),
+    log:
+        f"{LOGS}/figure_masking_images.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/masking/figure_images.py"

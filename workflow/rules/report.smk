@@ -1,8 +1,10 @@
 # The report: tables and figures in one HTML file.
 
 
-# The configuration as it was run, overlays merged: part of every result, and what the report reads.
+# The configuration as it was run, overlays merged: the report reads it.
 rule write_config:
+    input:
+        code=code("write_config"),
     output:
         f"{RESULTS}/config.yaml",
     params:
@@ -21,6 +23,7 @@ rule report:
         config=rules.write_config.output[0],
         tables=TABLES,
         figures=FIGURES,
+        code=code("make_report"),
         captions=[
             os.path.normpath(f"{BASE}/workflow/report/{name}")
             for name in sorted(os.listdir(f"{workflow.basedir}/workflow/report"))

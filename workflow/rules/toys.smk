@@ -1,28 +1,36 @@
-# Functions of one or two inputs on which attributions part ways: Figures 1 to 3 of DeepLIFT
+# Functions of one or two inputs on which attribution methods disagree: Figures 1 to 3 of DeepLIFT
 # (Shrikumar et al. 2017) and the example of Integrated Gradients (Sundararajan et al. 2017).
 
 
-# Computed and drawn in one job: starting it takes longer than both.
-rule figure_toys:
+rule measure_toys:
     input:
-        code=code("figure_toys"),
+        code=code("toys/measure", named=lambda wildcards: functions("toys")),
     output:
-        **figure_outputs("toys", "Attributions of toy functions"),
-        table=report(
-            f"{RESULTS}/tables/toys.csv",
-            caption="../report/toys_figure.rst",
-            category="Tables",
-            labels={"table": "Attributions of toy functions", "as": "CSV"},
-        ),
+        csv=csv_output("toys", "Attributions of toy functions"),
         facts=f"{RESULTS}/toys.json",
     params:
-        settings=config["toys"],
+        methods=calls("toys"),
+        n_points=config["toys"]["n_points"],
     log:
-        f"{LOGS}/figure_toys.log",
+        f"{LOGS}/measure_toys.log",
     benchmark:
-        f"{BENCHMARKS}/figure_toys.tsv"
+        f"{BENCHMARKS}/measure_toys.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
     script:
-        "../scripts/figure_toys.py"
+        "../scripts/toys/measure.py"
+
+
+rule figure_toys:
+    input:
+        table=rules.measure_toys.output.csv,
+        code=code("toys/figure"),
+    output:
+        **figure_outputs("toys", "Attributions of toy functions"),
+    log:
+        f"{LOGS}/figure_toys.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/toys/figure.py"

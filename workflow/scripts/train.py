@@ -1,4 +1,4 @@
-"""Train a regular net, or an X-DNN from its stripped twin or from scratch (rule train)."""
+"""Train a regular net, or an X-DNN from its stripped twin or from scratch."""
 
 from importlib.metadata import version
 
@@ -7,30 +7,22 @@ from lightning_fabric import Fabric
 
 from experiments.files import load_split, split_facts
 from experiments.job import Job
-from experiments.networks.checkpoints import load_model, read_header, save_model
+from experiments.networks.checkpoints import build_network, load_model, read_header, save_model
 from experiments.networks.training import TrainingSettings, train
-from xgradient.models import build_model
 
 with Job(snakemake) as job:
-    params = snakemake.params
-    architecture, variant = snakemake.wildcards.arch, snakemake.wildcards.variant
-    training_data = load_split(snakemake.input.train)
-    validation_data = load_split(snakemake.input.validation)
-    num_classes = len(split_facts(snakemake.input.train)["class_names"])
-
-    if snakemake.input.start:
-        model = load_model(snakemake.input.start)
-        arguments = read_header(snakemake.input.start)["arguments"]
+    files, params = snakemake.input, snakemake.params
+    training_data, validation_data = load_split(files.train), load_split(files.validation)
+    if files.start:
+        model = load_model(files.start)
+        arguments = read_header(files.start)["arguments"]
     else:
         arguments = {
-            "num_classes": num_classes,
+            "num_classes": len(split_facts(files.train)["class_names"]),
             "in_channels": training_data.images.shape[1],
-            "bias": variant == "regular",
-            "geometry": params.geometry,
+            **params.arguments,
         }
-        if architecture != "fixup_resnet50":  # the only one without dropout
-            arguments["dropout"] = params.dropout
-        model = build_model(architecture, **arguments)
+        model = build_network(params.builder, arguments)
 
     fabric = Fabric(
         accelerator="cuda" if job.device.type == "cuda" else "cpu",
@@ -51,9 +43,9 @@ with Job(snakemake) as job:
     history = pd.DataFrame(result.history)
     history.to_csv(snakemake.output.history, index=False, float_format="%.6g")
     facts = job.facts(
-        [snakemake.input.train, snakemake.input.validation],
+        [files.train, files.validation],
         best_epoch=result.best_epoch,
         validation_top1=result.history[result.best_epoch]["validation_top1"],
         lightning_fabric=version("lightning-fabric"),
     )
-    save_model(model, snakemake.output.model, architecture, arguments, facts)
+    save_model(model, snakemake.output.model, params.builder, arguments, facts)

@@ -30,7 +30,7 @@ from experiments.attribution_prior.verdicts import ahead, compare_with_published
 
 SETTINGS = {
     "n_repetitions": 5,
-    "methods": ["unregularised", "unregularised_without_bias", "rrr", "grad", "eg", "xg"],
+    "methods": ["unregularised", "unregularised_without_bias", "rrr", "gradient", "expected_gradients", "x_gradient"],
     "lambdas": [0.1, 1.0],
     "n_references": 1,
     "settings": {
@@ -138,9 +138,9 @@ def test_shards_that_do_not_fit_together_are_refused(merged):
 def test_what_the_configuration_asks_for():
     listed = trainings(SETTINGS)
     assert listed[0] == Training("unregularised", 0, None, 5, 5)
-    assert Training("eg", 1, (0.1, 1.0), 5, 5) in listed
+    assert Training("expected_gradients", 1, (0.1, 1.0), 5, 5) in listed
     # The number of references of the comparison is not trained again for the curve.
-    assert [(t.n_gradients, t.strengths, t.n_repetitions) for t in listed if t.method == "eg"] == [
+    assert [(t.n_gradients, t.strengths, t.n_repetitions) for t in listed if t.method == "expected_gradients"] == [
         (1, (0.1, 1.0), 5),
         (2, (1.0,), 3),
         (4, (1.0,), 3),
@@ -154,9 +154,9 @@ def test_rows_are_those_of_the_library(data, merged):
     for method, n_gradients, strength, repetition, change in (
         ("unregularised", 0, None, 4, {}),
         ("rrr", 1, 0.1, 2, {}),
-        ("eg", 1, 1.0, 3, {"n_references": 1}),
-        ("eg", 4, 1.0, 2, {"n_references": 4}),
-        ("xg", 1, 0.1, 0, {}),
+        ("expected_gradients", 1, 1.0, 3, {"n_references": 1}),
+        ("expected_gradients", 4, 1.0, 2, {"n_references": 4}),
+        ("x_gradient", 1, 0.1, 0, {}),
         ("ig", 6, 1.0, 1, {"n_steps": 6, "epochs": 2}),
     ):
         expected = train_repetitions(
@@ -207,11 +207,11 @@ def made_up() -> pd.DataFrame:
     """Scores of known means; repetitions in disorder, so that only pairing by number fits."""
     scores = {
         ("unregularised", 0, 0.0): ([0.6, 0.7, 0.8], [0.5, 0.5, 0.5]),
-        ("eg", 1, 0.1): ([0.9, 0.9, 0.3], [0.9, 0.9, 0.9]),
-        ("eg", 1, 1.0): ([0.8, 0.8, 0.8], [0.6, 0.7, 0.8]),
-        ("xg", 1, 0.1): ([0.5, 0.9, 0.5], [0.1, 0.1, 0.1]),
-        ("xg", 1, 1.0): ([0.7, 0.7, 0.7], [0.7, 0.8, 0.9]),
-        ("eg", 2, 1.0): ([0.9, 0.9], [0.9, 0.7]),
+        ("expected_gradients", 1, 0.1): ([0.9, 0.9, 0.3], [0.9, 0.9, 0.9]),
+        ("expected_gradients", 1, 1.0): ([0.8, 0.8, 0.8], [0.6, 0.7, 0.8]),
+        ("x_gradient", 1, 0.1): ([0.5, 0.9, 0.5], [0.1, 0.1, 0.1]),
+        ("x_gradient", 1, 1.0): ([0.7, 0.7, 0.7], [0.7, 0.8, 0.9]),
+        ("expected_gradients", 2, 1.0): ([0.9, 0.9], [0.9, 0.7]),
     }
     rows = [
         {
@@ -258,10 +258,10 @@ def test_summary_begins_with_the_documented_columns(summary):
     # EG (2) belongs to the curve.
     assert list(zip(summary["method"], summary["lambda"], strict=True)) == [
         ("unregularised", 0.0),
-        ("eg", 0.1),
-        ("eg", 1.0),
-        ("xg", 0.1),
-        ("xg", 1.0),
+        ("expected_gradients", 0.1),
+        ("expected_gradients", 1.0),
+        ("x_gradient", 0.1),
+        ("x_gradient", 1.0),
         ("ig", 1.0),
     ]
 
@@ -270,14 +270,14 @@ def test_strengths_are_selected_by_validation_and_not_by_test(summary):
     chosen = summary[summary["selected"]]
     assert dict(zip(chosen["method"], chosen["lambda"], strict=True)) == {
         "unregularised": 0.0,
-        "eg": 1.0,  # mean validation 0.8 against 0.7, though the test says otherwise
-        "xg": 1.0,
+        "expected_gradients": 1.0,  # mean validation 0.8 against 0.7, though the test says otherwise
+        "x_gradient": 1.0,
         "ig": 1.0,
     }
 
 
 def test_means_errors_and_costs(summary):
-    row = summary[(summary["method"] == "eg") & (summary["lambda"] == 1.0)].iloc[0]
+    row = summary[(summary["method"] == "expected_gradients") & (summary["lambda"] == 1.0)].iloc[0]
     assert row["n_reps"] == 3 and row["val_auc"] == pytest.approx(0.8)
     assert row["test_auc"] == pytest.approx(0.7)
     assert row["test_auc_sem"] == pytest.approx(0.1 / 3**0.5)
@@ -296,9 +296,9 @@ def test_a_training_of_fewer_epochs_is_scaled_and_has_no_scores(summary):
 def test_differences_pair_the_repetitions(summary):
     compared = compare_with_xg(merge_shards([made_up()]), summary, BOOTSTRAP, 0)
     rows = compared.set_index("method")
-    assert list(rows.index) == ["unregularised", "eg"]
+    assert list(rows.index) == ["unregularised", "expected_gradients"]
     # 0.1 in every repetition: an interval of no width, which unpaired ones would not have.
-    assert rows.loc["eg", ["xg_minus_method", "low", "high"]].tolist() == pytest.approx([0.1] * 3)
+    assert rows.loc["expected_gradients", ["xg_minus_method", "low", "high"]].tolist() == pytest.approx([0.1] * 3)
     assert rows.loc["unregularised", "xg_minus_method"] == pytest.approx(0.3)
     assert (rows["xg_lambda"] == 1.0).all() and (rows["n_reps"] == 3).all()
 
@@ -349,15 +349,15 @@ def test_published_means_hold_within_the_tolerance(root):
     published = pd.read_csv(root / "workflow/published/attribution_prior.csv")
     ours = pd.DataFrame(
         {
-            "method": ["unregularised", "xg", "xg", "ig"],
+            "method": ["unregularised", "x_gradient", "x_gradient", "ig"],
             "selected": [True, True, False, True],
             # Within 0.006 of 0.70771 and 0.704; of 0.767326 but not of 0.769719.
             "test_auc": [0.7095, 0.7635, 0.7685, float("nan")],
         }
     )
     compared = compare_with_published(ours, published, None).set_index("method")
-    assert compared["holds"].to_dict() == {"unregularised": "yes", "xg": "no"}
-    assert compared.loc["xg", "difference"] == pytest.approx(0.7635 - 0.769719)
+    assert compared["holds"].to_dict() == {"unregularised": "yes", "x_gradient": "no"}
+    assert compared.loc["x_gradient", "difference"] == pytest.approx(0.7635 - 0.769719)
     assert set(compare_with_published(ours, published, "because")["holds"]) == {"because"}
 
 

@@ -226,11 +226,11 @@ def test_a_feature_without_training_values_is_refused_by_name() -> None:
     features[train, 4] = np.nan
     names = [f"feature {i}" for i in range(features.shape[1])]
     with pytest.raises(ValueError, match=r"repetition 3: no value of feature 4 in the 21"):
-        train_repetitions(features, labels, [3], "xg", [1.0], SMALL, feature_names=names)
+        train_repetitions(features, labels, [3], "x_gradient", [1.0], SMALL, feature_names=names)
     with pytest.raises(ValueError, match=r"repetition 3: no value of column 4"):
-        train_repetitions(features, labels, [3], "xg", [1.0], SMALL)
+        train_repetitions(features, labels, [3], "x_gradient", [1.0], SMALL)
     # Elsewhere the feature has values.
-    train_repetitions(features, labels, [4], "xg", [1.0], replace(SMALL, epochs=1))
+    train_repetitions(features, labels, [4], "x_gradient", [1.0], replace(SMALL, epochs=1))
 
 
 @pytest.mark.parametrize(("position", "name"), [(1, "validation"), (2, "test")])
@@ -238,7 +238,7 @@ def test_a_split_with_a_single_class_is_refused(position: int, name: str) -> Non
     features, labels = table()
     labels[reference.split(len(features), 5, 21, 30)[position]] = 1
     with pytest.raises(ValueError, match=rf"repetition 5: all \d+ {name} rows have the label 1"):
-        train_repetitions(features, labels, [5], "grad", [1.0], SMALL)
+        train_repetitions(features, labels, [5], "gradient", [1.0], SMALL)
 
 
 def test_too_few_rows_are_refused() -> None:
@@ -353,7 +353,7 @@ def test_training_equals_the_plain_loop_epoch_by_epoch(method: str, chunk_size: 
     assert_equals_reference(training, features, labels, SMALL, seed=3)
 
 
-@pytest.mark.parametrize("method", ["unregularised", "rrr", "eg", "xg"])
+@pytest.mark.parametrize("method", ["unregularised", "rrr", "expected_gradients", "x_gradient"])
 def test_published_protocol_on_real_data_equals_the_plain_loop(method: str, root, tmp_path) -> None:
     mirror = root.parent / "shared" / "data"
     if not (mirror / "nhanesi_shap.zip").exists():
@@ -410,8 +410,8 @@ def test_networks_with_and_without_prior_start_alike() -> None:
             training.penalty.nan_to_num(0.0)
         )
         first[method] = cross_entropy[:, 0, 0].tolist()
-    biased = [value for m in ("unregularised", "rrr", "grad", "eg", "ig") for value in first[m]]
-    unbiased = first["unregularised_without_bias"] + first["xg"]
+    biased = [value for m in ("unregularised", "rrr", "gradient", "expected_gradients", "ig") for value in first[m]]
+    unbiased = first["unregularised_without_bias"] + first["x_gradient"]
     assert biased == pytest.approx([biased[0]] * 9, abs=1e-6)
     assert unbiased == pytest.approx([unbiased[0]] * 3, abs=1e-6)
     assert abs(biased[0] - unbiased[0]) > 1e-4
@@ -420,7 +420,7 @@ def test_networks_with_and_without_prior_start_alike() -> None:
 def test_the_chosen_epoch_is_the_first_of_the_best() -> None:
     features, labels = table()
     settings = replace(SMALL, epochs=25, learning_rate=0.01)
-    training = train_repetitions(features, labels, range(6), "grad", [0.1, 1.0], settings)
+    training = train_repetitions(features, labels, range(6), "gradient", [0.1, 1.0], settings)
     curves = training.validation_auc.reshape(-1, settings.epochs).tolist()
     firsts = [curve.index(max(curve)) for curve in curves]
     assert training.epoch.flatten().tolist() == firsts
@@ -435,7 +435,7 @@ def test_epoch_0_is_the_untrained_network() -> None:
     still = replace(SMALL, learning_rate=1e-30)
     once = replace(SMALL, epochs=1)
     training, untrained = (
-        train_repetitions(features, labels, [0, 1], "eg", [1.0], settings)
+        train_repetitions(features, labels, [0, 1], "expected_gradients", [1.0], settings)
         for settings in (still, once)
     )
     assert training.epoch.tolist() == [[0, 0]]
@@ -446,7 +446,7 @@ def test_epoch_0_is_the_untrained_network() -> None:
 def test_a_prior_raises_the_gini_coefficient() -> None:
     features, labels = table(n=300)
     settings = PriorSettings(n_train=60, n_validation=60, hidden=(32, 16), epochs=30)
-    for method in ("grad", "rrr", "eg", "xg"):
+    for method in ("gradient", "rrr", "expected_gradients", "x_gradient"):
         training = train_repetitions(features, labels, range(3), method, [1e-3, 1.0], settings)
         weak, strong = training.penalty[..., -1].mean(1).tolist()
         assert strong < weak - 0.02, method
@@ -475,11 +475,11 @@ def test_results_are_plain_tensors_and_threads_are_restored() -> None:
     torch.set_num_threads(2)
     try:
         training = train_repetitions(
-            features, labels, range(3), "xg", [0.1, 1.0], SMALL, progress=done.append
+            features, labels, range(3), "x_gradient", [0.1, 1.0], SMALL, progress=done.append
         )
         assert threads_here_and_in_a_new_thread() == (2, 2)
         with pytest.raises(NonFiniteLossError):
-            train_repetitions(features, labels, [0], "xg", [1e39], SMALL)
+            train_repetitions(features, labels, [0], "x_gradient", [1e39], SMALL)
         assert threads_here_and_in_a_new_thread() == (2, 2)
     finally:
         torch.set_num_threads(1)
@@ -487,7 +487,7 @@ def test_results_are_plain_tensors_and_threads_are_restored() -> None:
     assert not training.test_auc.is_inference()
     assert training.seconds.shape == (2, 3) and bool((training.seconds > 0).all())
     tensors = train_repetitions(
-        torch.tensor(features), torch.tensor(labels), range(3), "xg", [0.1, 1.0], SMALL
+        torch.tensor(features), torch.tensor(labels), range(3), "x_gradient", [0.1, 1.0], SMALL
     )
     assert same_bits(tensors.loss, training.loss)
 
@@ -496,7 +496,7 @@ def test_defaults_are_the_published_protocol() -> None:
     assert PriorSettings() == PriorSettings(100, 100, (512, 128, 32), 100, 1e-3, 1)
     features, labels = table(n=240)
     short = replace(PriorSettings(), epochs=1)
-    assert train_repetitions(features, labels, [0], "grad", settings=short).strengths.tolist() == [
+    assert train_repetitions(features, labels, [0], "gradient", settings=short).strengths.tolist() == [
         0.01, 0.1, 1, 10, 100,
     ]  # fmt: skip
     assert len(STRENGTHS) == 5
@@ -505,7 +505,7 @@ def test_defaults_are_the_published_protocol() -> None:
     assert unregularised.penalty.isnan().all()
 
 
-@pytest.mark.parametrize("method", ["rrr", "grad", "eg", "xg", "ig"])
+@pytest.mark.parametrize("method", ["rrr", "gradient", "expected_gradients", "x_gradient", "ig"])
 def test_a_diverging_training_is_refused_with_its_repetition(method: str) -> None:
     features, labels = table()
     with pytest.raises(NonFiniteLossError, match=r"repetition 3: the loss is .* in epoch") as error:
@@ -519,9 +519,9 @@ def test_attributions_that_are_all_zero_are_refused_with_the_repetition() -> Non
     features[:] = np.random.default_rng(0).normal(size=features.shape)
     features[train] = 1.0
     with pytest.raises(NonFiniteLossError, match=r"repetition 2: .* epoch 0 .*every attribution"):
-        train_repetitions(features, labels, [2], "xg", [1.0], SMALL)
+        train_repetitions(features, labels, [2], "x_gradient", [1.0], SMALL)
     # The gradient itself is not zero there.
-    train_repetitions(features, labels, [2], "grad", [1.0], SMALL)
+    train_repetitions(features, labels, [2], "gradient", [1.0], SMALL)
 
 
 @pytest.mark.parametrize(
@@ -551,7 +551,7 @@ def test_train_repetitions_refuses(changes: dict, message: str) -> None:
         "features": features,
         "labels": labels,
         "repetitions": [0],
-        "method": "xg",
+        "method": "x_gradient",
         "settings": SMALL,
     }
     with pytest.raises(ValueError, match=message):
@@ -562,10 +562,10 @@ def test_an_infinite_feature_is_refused_by_name() -> None:
     features, labels = table()
     features[17, 3] = -np.inf
     with pytest.raises(ValueError, match="column 3 is infinite in row 17"):
-        train_repetitions(features, labels, [0], "xg", None, SMALL)
+        train_repetitions(features, labels, [0], "x_gradient", None, SMALL)
     with pytest.raises(ValueError, match="weight is infinite"):
         names = ["a", "b", "c", "weight", "d", "e", "f"]
-        train_repetitions(features, labels, [0], "xg", None, SMALL, feature_names=names)
+        train_repetitions(features, labels, [0], "x_gradient", None, SMALL, feature_names=names)
 
 
 @pytest.mark.parametrize(

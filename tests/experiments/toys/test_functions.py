@@ -5,10 +5,21 @@ from __future__ import annotations
 import pytest
 import torch
 
-from experiments.names import TOY_METHODS
-from experiments.toys.functions import TOY_ATTRIBUTIONS, TOYS, attribute_toy
+from experiments.attributions import load_attributions
+from experiments.methods import method as registered
+from experiments.methods import methods_for
+from experiments.toys.functions import TOYS
 
 N_STEPS = 1000
+METHODS = methods_for("toys")
+
+
+def attribute_toy(toy, key, inputs, n_steps=300):
+    """Run a method of the registry on a toy."""
+    call = registered(key).call({"n_steps": n_steps, "method": "riemann_middle"})
+    target = torch.zeros(len(inputs), dtype=torch.long)
+    return load_attributions({key: call})[key](toy.network, inputs, target)
+
 
 
 def inputs_of(name):
@@ -51,7 +62,7 @@ def expected(name, method, x):
     return gradient * x
 
 
-@pytest.mark.parametrize("method", TOY_ATTRIBUTIONS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", TOYS)
 def test_attributions_have_their_closed_forms(name, method):
     x = inputs_of(name)

@@ -1,0 +1,75 @@
+"""Attribution maps of a few images at several contrasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from experiments.attributions import Attribution
+from experiments.data.tensors import ImageTensors, denormalise
+
+__all__ = ["attribute", "first_of_classes"]
+
+
+def first_of_classes(data: ImageTensors, n_classes: int) -> list[int]:
+    """Return the index of the first image of each of the first classes: a rule, not a taste.
+
+    Raises
+    ------
+    ValueError
+        If a class has no image.
+    """
+    chosen = []
+    for label in range(n_classes):
+        found = (data.labels == label).nonzero()
+        if not len(found):
+            raise ValueError(f"there is no image of class {label}: raise limit_images")
+        chosen.append(int(found[0]))
+    return chosen
+
+
+def attribute(
+    nets: Mapping[str, nn.Module],
+    data: ImageTensors,
+    chosen: Sequence[int],
+    alphas: Sequence[float],
+    attributions: Mapping[str, Mapping[str, Attribution]],
+    device: torch.device | str = "cpu",
+) -> dict[str, Tensor]:
+    """Attribute the true-label logit of images whose contrast is multiplied by every alpha.
+
+    Parameters
+    ----------
+    nets : mapping of str to torch.nn.Module
+        By variant; on the device.
+    data : ImageTensors
+        The images.
+    chosen : sequence of int
+        Indices of N of them.
+    alphas : sequence of float
+        Contrast factors.
+    attributions : mapping of str to mapping of str to Attribution
+        By variant and key of the method.
+    device : torch.device or str
+        Where the nets are.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        ``image/ALPHA`` (N, C, H, W), 0 to 1, and ``VARIANT/METHOD/ALPHA`` (N, H, W), the mean over
+        the channels; on the CPU.
+    """
+    inputs, labels = data.__getitems__(chosen)
+    inputs, labels = inputs.to(device), labels.to(device)
+    tensors = {}
+    for alpha in alphas:
+        faded = alpha * inputs
+        tensors[f"image/{alpha}"] = denormalise(faded, data.mean, data.std)
+        for variant, methods in attributions.items():
+            for key, attribution in methods.items():
+                tensors[f"{variant}/{key}/{alpha}"] = attribution(
+                    nets[variant], faded, labels
+                ).mean(dim=1)
+    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}

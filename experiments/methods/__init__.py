@@ -1,0 +1,65 @@
+"""The registry of methods: a module of this package for each, or for each family.
+
+A module defines ``METHODS``, a tuple of `Method`. It is found by being here; nothing else lists it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import cache
+from types import MappingProxyType
+
+from experiments.methods.entry import Method
+
+__all__ = ["Method", "method", "methods", "methods_for", "printed_names", "published_names"]
+
+
+@cache
+def methods() -> Mapping[str, Method]:
+    """Return every method by its key.
+
+    Raises
+    ------
+    ValueError
+        If two entries have one key.
+    """
+    found: dict[str, Method] = {}
+    for module in pkgutil.iter_modules(__path__):
+        entries = getattr(importlib.import_module(f"{__name__}.{module.name}"), "METHODS", ())
+        for entry in entries:
+            if entry.key in found:
+                raise ValueError(f"two methods have the key {entry.key!r}")
+            found[entry.key] = entry
+    return MappingProxyType(found)
+
+
+def method(key: str) -> Method:
+    """Return the method of a key.
+
+    Raises
+    ------
+    ValueError
+        If there is none, with the keys that there are.
+    """
+    if key not in methods():
+        raise ValueError(f"unknown method {key!r}: choose one of {', '.join(methods())}")
+    return methods()[key]
+
+
+def methods_for(experiment: str) -> tuple[str, ...]:
+    """Return the keys of the methods that fit an experiment."""
+    return tuple(key for key, entry in methods().items() if experiment in entry.experiments)
+
+
+def printed_names(keys: Iterable[str], experiment: str | None = None) -> dict[str, str]:
+    """Return the names for readers by key, in the order of first appearance."""
+    return {key: method(key).printed(experiment) for key in dict.fromkeys(keys)}
+
+
+def published_names(table: str) -> dict[str, str]:
+    """Return the keys of methods by their names in a table of published numbers."""
+    return {
+        entry.published[table]: key for key, entry in methods().items() if table in entry.published
+    }

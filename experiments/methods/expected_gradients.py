@@ -1,0 +1,24 @@
+"""Expected Gradients, and random values, the floor of every comparison."""
+
+from experiments.methods.entry import Method
+
+METHODS = (
+    Method(
+        key="expected_gradients",
+        name="EG (1)",
+        function="xgradient.attribution:expected_gradients",
+        baselines="training data",
+        random=True,
+        experiments=("masking", "attribution_prior"),
+        names={"attribution_prior": "EG"},
+        published={"mask_metrics": "EG (1)", "attribution_prior": "EG (1)"},
+    ),
+    Method(
+        key="random",
+        name="Random",
+        function="xgradient.attribution:random_attribution",
+        random=True,
+        experiments=("masking",),
+        published={"mask_metrics": "Random"},
+    ),
+)

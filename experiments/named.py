@@ -1,0 +1,28 @@
+"""Functions and classes of this project that a registry names by their path."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from experiments.dependencies import PACKAGES
+
+__all__ = ["import_named"]
+
+
+def import_named(path: str) -> Callable[..., Any]:
+    """Import what ``"package.module:name"`` names.
+
+    Raises
+    ------
+    ValueError
+        If it is not in a package of this project: a file may name what is to be called, and must
+        not choose among everything that is installed.
+    """
+    module, _, name = path.partition(":")
+    if module.split(".")[0] not in PACKAGES or not name.isidentifier():
+        raise ValueError(
+            f"{path!r} does not name something in {' or '.join(PACKAGES)} as 'package.module:name'"
+        )
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,10 @@
+"""AlexNet."""
+
+from experiments.networks.architectures.entry import Architecture
+
+ARCHITECTURE = Architecture(
+    key="alexnet",
+    name="AlexNet",
+    builder="xgradient.models.alexnet:AlexNet",
+    options=("dropout",),
+)

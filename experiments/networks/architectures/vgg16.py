@@ -1,0 +1,10 @@
+"""VGG16."""
+
+from experiments.networks.architectures.entry import Architecture
+
+ARCHITECTURE = Architecture(
+    key="vgg16",
+    name="VGG16",
+    builder="xgradient.models.vgg:VGG16",
+    options=("dropout",),
+)

@@ -1,0 +1,145 @@
+# Training with attribution priors on tables of features (Sec. 4.3).
+#
+# The repetitions are spread over attribution_prior.shards jobs, or --set-scatter
+# attribution_prior=N. The result does not depend on their number.
+
+PRIORS = config["attribution_prior"]
+PRIORS_FOLDER = f"{RESULTS}/attribution_prior"
+
+
+scattergather:
+    attribution_prior=PRIORS["shards"],
+
+
+# Not by rule fetch_dataset, which fails where a file cannot be fetched: here a fallback may be
+# named.
+rule prepare_attribution_prior:
+    input:
+        table=ancient(DATASET_TABLE),
+        code=code("attribution_prior/prepare"),
+    output:
+        table=f"{PRIORS_FOLDER}/table.csv",
+        facts=f"{PRIORS_FOLDER}/table.json",
+    params:
+        data=config["data"],
+        digests={
+            name: digests_of(name)
+            for name in (PRIORS["dataset"], PRIORS["fallback"])
+            if name is not None
+        },
+        **part_of("attribution_prior", "dataset", "fallback", "nhefs", "nhanes18"),
+    log:
+        f"{LOGS}/prepare_attribution_prior.log",
+    conda:
+        ENVIRONMENT
+    localrule: True
+    script:
+        "../scripts/attribution_prior/prepare.py"
+
+
+rule train_attribution_prior:
+    input:
+        table=rules.prepare_attribution_prior.output.table,
+        code=code("attribution_prior/train"),
+    output:
+        # Kept: they are small, and another bootstrap must not train again.
+        rows=f"{PRIORS_FOLDER}/shards/{{scatteritem}}.csv",
+        facts=f"{PRIORS_FOLDER}/shards/{{scatteritem}}.json",
+    params:
+        settings=part_of(
+            "attribution_prior",
+            "n_repetitions",
+            "methods",
+            "lambdas",
+            "n_references",
+            "settings",
+            "eg_references",
+            "integrated_gradients",
+        ),
+        # Not of the shard: every repetition derives its own seed from this one.
+        seed=job_seed(config["seed"], "attribution_prior"),
+        device=config["device"],
+    log:
+        f"{LOGS}/train_attribution_prior/{{scatteritem}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train_attribution_prior/{{scatteritem}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    # Long jobs early: at the end they would leave the other processors idle.
+    priority: 45
+    resources:
+        gpu=GPU,
+    script:
+        "../scripts/attribution_prior/train.py"
+
+
+rule summarise_attribution_prior:
+    input:
+        rows=gather.attribution_prior(rules.train_attribution_prior.output.rows),
+        facts=gather.attribution_prior(rules.train_attribution_prior.output.facts),
+        data=rules.prepare_attribution_prior.output.facts,
+        code=code("attribution_prior/summarise"),
+    output:
+        csv=csv_output("attribution_prior", "Training with attribution priors"),
+        eg_references=csv_output(
+            "attribution_prior", "References of Expected Gradients", part="eg_references"
+        ),
+        repetitions=f"{PRIORS_FOLDER}/repetitions.csv",
+        differences=f"{PRIORS_FOLDER}/differences.csv",
+        facts=f"{PRIORS_FOLDER}/facts.json",
+    params:
+        settings=part_of("attribution_prior", "n_references", "settings", "eg_references"),
+        bootstrap=PRIORS["bootstrap"],
+        seed=seed("attribution_prior_bootstrap"),
+    log:
+        f"{LOGS}/summarise_attribution_prior.log",
+    benchmark:
+        f"{BENCHMARKS}/summarise_attribution_prior.tsv"
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/attribution_prior/summarise.py"
+
+
+rule table_attribution_prior:
+    input:
+        table=rules.summarise_attribution_prior.output.csv,
+        eg_references=rules.summarise_attribution_prior.output.eg_references,
+        differences=rules.summarise_attribution_prior.output.differences,
+        facts=rules.summarise_attribution_prior.output.facts,
+        published=published("attribution_prior"),
+        published_eg_references=published("attribution_prior_eg_refs"),
+        claims=CLAIMS,
+        notebook=notebook("attribution_prior"),
+        code=code("run_notebook", notebook="attribution_prior"),
+    output:
+        **notebook_outputs("attribution_prior", "Training with attribution priors"),
+    log:
+        f"{LOGS}/table_attribution_prior.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
+# All three in one job: starting a job takes longer than drawing.
+rule figure_attribution_prior:
+    input:
+        table=rules.summarise_attribution_prior.output.csv,
+        eg_references=rules.summarise_attribution_prior.output.eg_references,
+        published=published("attribution_prior"),
+        published_eg_references=published("attribution_prior_eg_refs"),
+        code=code("attribution_prior/figure"),
+    output:
+        **figure_outputs("attribution_prior", "Training with attribution priors"),
+        **figure_outputs(
+            "attribution_prior", "References of Expected Gradients", part="eg_references"
+        ),
+        **figure_outputs("attribution_prior", "Cost of attribution priors", part="cost"),
+    log:
+        f"{LOGS}/figure_attribution_prior.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/attribution_prior/figure.py"

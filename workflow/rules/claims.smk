@@ -1,0 +1,36 @@
+# What the papers claim, against the tables of all experiments: the last table of all.
+
+CLAIM_LIST = load_claims(CLAIMS)
+
+
+rule judge_claims:
+    input:
+        tables=sorted({f"{RESULTS}/tables/{claim.table}.csv" for claim in CLAIM_LIST}),
+        published=sorted(
+            {published(claim.published.table) for claim in CLAIM_LIST if claim.published}
+        ),
+        claims=CLAIMS,
+        code=code("judge_claims"),
+    output:
+        csv_output("claims", "Claims"),
+    log:
+        f"{LOGS}/judge_claims.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/judge_claims.py"
+
+
+rule table_claims:
+    input:
+        table=rules.judge_claims.output[0],
+        notebook=notebook("claims"),
+        code=code("run_notebook", notebook="claims"),
+    output:
+        **notebook_outputs("claims", "Claims"),
+    log:
+        f"{LOGS}/table_claims.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"

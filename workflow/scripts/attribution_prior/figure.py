@@ -1,0 +1,24 @@
+"""Draw accuracy and cost of training with attribution priors."""
+
+import pandas as pd
+
+from experiments.attribution_prior.figure import (
+    plot_eg_references,
+    plot_prior_auc,
+    plot_prior_cost,
+)
+from experiments.figures import save_figure
+from experiments.job import Job
+from experiments.tables import read_published
+
+with Job(snakemake):
+    files, results = snakemake.input, snakemake.output
+    table, curve = pd.read_csv(files.table), pd.read_csv(files.eg_references)
+    published = read_published(files.published)
+    published_curve = read_published(files.published_eg_references)
+    save_figure(plot_prior_auc(table, published), results.pdf, results.png)
+    for part, figure in {
+        "eg_references": plot_eg_references(curve, published_curve, published),
+        "cost": plot_prior_cost(table),
+    }.items():
+        save_figure(figure, results[f"{part}_pdf"], results[f"{part}_png"])

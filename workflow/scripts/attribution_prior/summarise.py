@@ -1,0 +1,39 @@
+"""Merge the shards, average over the repetitions, and compare the methods."""
+
+import json
+from pathlib import Path
+
+from experiments.attribution_prior.summary import (
+    compare_with_xg,
+    eg_curve,
+    merge_shards,
+    read_repetitions,
+    summarise,
+)
+from experiments.job import Job
+
+with Job(snakemake) as job:
+    files, results = snakemake.input, snakemake.output
+    settings, bootstrap = snakemake.params.settings, snakemake.params.bootstrap
+    data = json.loads(Path(files.data).read_text())
+    repetitions = merge_shards([read_repetitions(path) for path in files.rows])
+    summary = summarise(
+        repetitions,
+        data["dataset"],
+        settings["n_references"],
+        settings["settings"]["epochs"],
+        bootstrap,
+        job.seed,
+    )
+    differences = compare_with_xg(repetitions, summary, bootstrap, job.seed)
+    curve = eg_curve(repetitions, summary, settings["eg_references"], bootstrap, job.seed)
+    repetitions.insert(0, "dataset", data["dataset"])
+    for path, frame in (
+        (results.repetitions, repetitions),
+        (results.csv, summary),
+        (results.differences, differences),
+        (results.eg_references, curve),
+    ):
+        frame.to_csv(path, index=False)
+    shards = [json.loads(Path(path).read_text()) for path in files.facts]
+    job.write_facts(results.facts, shards=shards, data=data)

@@ -1,0 +1,20 @@
+"""Train every method and strength on the repetitions of one shard."""
+
+from experiments.attribution_prior.mortality import read_table
+from experiments.attribution_prior.run import shard_repetitions, train_shard
+from experiments.job import Job
+
+with Job(snakemake) as job:
+    settings = snakemake.params.settings
+    rows = train_shard(
+        *read_table(snakemake.input.table),
+        shard_repetitions(
+            settings["n_repetitions"], snakemake.wildcards.scatteritem, job.device.type
+        ),
+        settings,
+        job.seed,
+        job.device,
+        lambda trainings: job.progress(trainings, "trainings"),
+    )
+    rows.to_csv(snakemake.output.rows, index=False)
+    job.write_facts(snakemake.output.facts, [snakemake.input.table])

@@ -1,0 +1,41 @@
+"""Run the digit conversion and score it, for one set of weights."""
+
+import json
+
+from experiments.attributions import load_attributions
+from experiments.digit_conversion.run import convert, example, measure_accuracy
+from experiments.files import load_split, save_tensors
+from experiments.job import Job
+from experiments.networks.checkpoints import load_model, read_header
+from experiments.tables import label_rows
+
+with Job(snakemake) as job:
+    files, params, results = snakemake.input, snakemake.params, snakemake.output
+    settings, weights = params.settings, snakemake.wildcards.weights
+    nets = {name: load_model(files[name]).to(job.device) for name in ("regular", "x")}
+    data, methods = load_split(files.test), load_attributions(params.methods)
+    accuracy = label_rows(measure_accuracy(nets, data), weights=weights)
+    accuracy.to_csv(results.accuracy, index=False)
+    conversions = convert(
+        nets, data, methods, settings, job.device, lambda work: job.progress(work, "batches")
+    )
+    # Enough digits to tell all float32 apart.
+    label_rows(conversions, weights=weights).to_csv(
+        results.table, index=False, float_format="%.9g"
+    )
+    nets_from = read_header(files.regular)["provenance"]
+    inputs = [files.regular, files.x, files.test]
+    job.write_facts(results.facts, inputs, nets=nets_from)
+    tensors, index = example(nets, data, conversions, methods, settings, job.device)
+    header = {
+        "task": settings["example"]["task"],
+        "classes": settings["example"]["classes"],
+        "methods": list(methods),
+        "index": index,
+    }
+    save_tensors(
+        results.example,
+        tensors,
+        job.facts(inputs, nets=nets_from),
+        **{name: json.dumps(value) for name, value in header.items()},
+    )

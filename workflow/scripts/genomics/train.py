@@ -1,0 +1,29 @@
+"""Train the network that tells which motifs a sequence has."""
+
+import pandas as pd
+
+from experiments.genomics.storage import load_sequences
+from experiments.genomics.training import train_genomics_convnet
+from experiments.job import Job
+from experiments.networks.checkpoints import build_network, save_model
+
+with Job(snakemake) as job:
+    params = snakemake.params
+    training, validation = (
+        load_sequences(snakemake.input.sequences, split) for split in ("train", "validation")
+    )
+    model = build_network(params.builder, {}).to(job.device)
+    result = train_genomics_convnet(
+        model,
+        training.sequences,
+        training.labels,
+        validation.sequences,
+        validation.labels,
+        **params.settings,
+        seed=job.seed,
+        progress=job.label,
+    )
+    history = pd.DataFrame(result.history)
+    history.to_csv(snakemake.output.history, index=False, float_format="%.6g")
+    facts = job.facts([snakemake.input.sequences], best_epoch=result.best_epoch)
+    save_model(model, snakemake.output.model, params.builder, {}, facts)

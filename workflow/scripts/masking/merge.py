@@ -1,0 +1,21 @@
+"""Merge the shards of one net: areas per image, mean curves, summary."""
+
+from experiments.files import load_tensors
+from experiments.job import Job
+from experiments.masking.summary import image_areas, mean_curves, merge_scores, summarise
+from experiments.tables import label_rows
+
+with Job(snakemake) as job:
+    params, results = snakemake.params, snakemake.output
+    shards, facts = zip(*map(load_tensors, snakemake.input.scores), strict=True)
+    scores = merge_scores(shards)
+    merged = {method: scores[method] for method in params.methods}
+    areas = image_areas(merged)
+    labels = {"dataset": params.dataset, **snakemake.wildcards}
+    for path, frame in (
+        (results.table, summarise(areas, **params.bootstrap, seed=job.seed)),
+        (results.images, areas),
+        (results.curves, mean_curves(merged)),
+    ):
+        label_rows(frame, **labels).to_csv(path, index=False)
+    job.write_facts(results.facts, shards=facts)

@@ -1,0 +1,11 @@
+"""Attribute the toy functions along their lines."""
+
+from experiments.attributions import load_attributions
+from experiments.job import Job
+from experiments.toys.run import attribute_toys
+
+with Job(snakemake) as job:
+    params = snakemake.params
+    table = attribute_toys(params.n_points, load_attributions(params.methods))
+    table.to_csv(snakemake.output.csv, index=False)
+    job.write_facts(snakemake.output.facts)
