@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -40,7 +40,14 @@ QUADRATURE_METHODS = (
 _DEFAULT_ROWS = 16
 
 
-def saliency(model: nn.Module, inputs: Tensor, target: Tensor, abs: bool = False) -> Tensor:
+def saliency(
+    model: nn.Module,
+    inputs: Tensor,
+    target: Tensor,
+    *,
+    baselines: Tensor | float | None = None,
+    abs: bool = False,
+) -> Tensor:
     """Gradient of the target logit with respect to the input ("Grad" in the masking metrics).
 
     Parameters
@@ -51,6 +58,8 @@ def saliency(model: nn.Module, inputs: Tensor, target: Tensor, abs: bool = False
         Images or feature vectors.
     target : Tensor of shape (N,), integer
         Class index of the logit to explain, per image.
+    baselines : Tensor or float, optional
+        Accepted for the common signature; a gradient has no baseline, so it is not used.
     abs : bool, default False
         Whether to return the absolute value. Captum does so by default.
 
@@ -74,8 +83,14 @@ def saliency(model: nn.Module, inputs: Tensor, target: Tensor, abs: bool = False
     return gradient.abs() if abs else gradient
 
 
-def input_x_gradient(model: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
-    """Input times gradient of the target logit.
+def input_x_gradient(
+    model: nn.Module,
+    inputs: Tensor,
+    target: Tensor,
+    *,
+    baselines: Tensor | float | None = None,
+) -> Tensor:
+    """Input times gradient of the target logit: ``(x - b) * dF/dx(x)``.
 
     Parameters
     ----------
@@ -85,6 +100,9 @@ def input_x_gradient(model: nn.Module, inputs: Tensor, target: Tensor) -> Tensor
         Images or feature vectors.
     target : Tensor of shape (N,), integer
         Class index of the logit to explain, per image.
+    baselines : Tensor or float, optional
+        What is subtracted from the inputs before they are multiplied with the gradient: None for
+        zero, a number, or a tensor that broadcasts to the inputs.
 
     Returns
     -------
@@ -101,12 +119,19 @@ def input_x_gradient(model: nn.Module, inputs: Tensor, target: Tensor) -> Tensor
     Shrikumar et al. (2016), "Not just a black box".
     """
     inputs, target = _validated(model, inputs, target)
+    difference = _difference(inputs, baselines)
     with _attributing(model):
-        return inputs * _input_gradient(model, inputs.clone(), target)
+        return difference * _input_gradient(model, inputs.clone(), target)
 
 
 def x_gradient(
-    model: nn.Module, inputs: Tensor, target: Tensor, degree: float = 1, check: bool = True
+    model: nn.Module,
+    inputs: Tensor,
+    target: Tensor,
+    *,
+    baselines: Tensor | float | None = None,
+    degree: float = 1,
+    check: bool = True,
 ) -> Tensor:
     """X-Gradient: Integrated Gradients of a homogeneous net in one forward and backward pass.
 
@@ -122,6 +147,8 @@ def x_gradient(
         Images or feature vectors.
     target : Tensor of shape (N,), integer
         Class index of the logit to explain, per image.
+    baselines : Tensor or float, optional
+        None or zero; nothing else has the closed form.
     degree : float, default 1
         Degree k > 0 of homogeneity; 1 for an X-DNN.
     check : bool, default True
@@ -139,7 +166,8 @@ def x_gradient(
     NotHomogeneousError
         If the net is not homogeneous of this degree.
     ValueError, TypeError
-        If inputs, target and net do not fit together, or the degree is not positive.
+        If inputs, target and net do not fit together, the degree is not positive, or a baseline
+        is not zero.
 
     References
     ----------
@@ -148,6 +176,11 @@ def x_gradient(
     if not degree > 0:
         raise ValueError(f"degree must be positive, got {degree}")
     inputs, target = _validated(model, inputs, target)
+    if baselines is not None and _validated_baselines(baselines, inputs).any():
+        raise ValueError(
+            "the closed form of x_gradient holds for the zero baseline only, got baselines that "
+            "are not zero: use integrated_gradients"
+        )
     if check:
         # An image of zeros shows nothing but the biases: take the first that has a value.
         example = int(inputs.flatten(1).any(1).int().argmax())
@@ -156,10 +189,39 @@ def x_gradient(
         return inputs * _input_gradient(model, inputs.clone(), target) / degree
 
 
+@overload
 def integrated_gradients(
     model: nn.Module,
     inputs: Tensor,
     target: Tensor,
+    *,
+    baselines: Tensor | float | None = None,
+    n_steps: int = 128,
+    method: str = "gausslegendre",
+    internal_batch_size: int | None = None,
+    return_convergence_delta: Literal[False] = False,
+) -> Tensor: ...
+
+
+@overload
+def integrated_gradients(
+    model: nn.Module,
+    inputs: Tensor,
+    target: Tensor,
+    *,
+    baselines: Tensor | float | None = None,
+    n_steps: int = 128,
+    method: str = "gausslegendre",
+    internal_batch_size: int | None = None,
+    return_convergence_delta: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+
+
+def integrated_gradients(
+    model: nn.Module,
+    inputs: Tensor,
+    target: Tensor,
+    *,
     baselines: Tensor | float | None = None,
     n_steps: int = 128,
     method: str = "gausslegendre",
@@ -252,17 +314,19 @@ def integrated_gradients(
 def expected_gradients(
     model: nn.Module,
     inputs: Tensor,
-    references: Tensor,
     target: Tensor,
+    *,
+    baselines: Tensor,
     n_references: int = 1,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Estimate Expected Gradients: Integrated Gradients averaged over references.
+    """Estimate Expected Gradients: Integrated Gradients averaged over a distribution of baselines.
 
     The average over draws of ``(x - r) * dF/dx(r + alpha (x - r))`` with a reference r drawn from
-    ``references`` with replacement and alpha from U(0, 1), both anew for each image and draw. The
-    released evaluation of EG(1) shares one reference and one alpha between the two images of a
-    batch, and draws the references from the validation set: here the caller passes training images.
+    ``baselines`` with replacement and alpha from U(0, 1), both drawn separately for each image and
+    draw. The released evaluation of EG(1) shares one reference and one alpha between the two images
+    of a batch, and draws the references from the validation set: here the caller passes training
+    images.
 
     Parameters
     ----------
@@ -270,10 +334,10 @@ def expected_gradients(
         Net that returns logits of shape (N, K).
     inputs : Tensor of shape (N, ...)
         Images or feature vectors.
-    references : Tensor of shape (R, ...)
-        Images to draw references from, in the space of the inputs.
     target : Tensor of shape (N,), integer
         Class index of the logit to explain, per image.
+    baselines : Tensor of shape (R, ...)
+        The distribution: images to draw references from, in the space of the inputs.
     n_references : int, default 1
         Number of draws per image, each costing one forward and backward pass; k of EG(k).
     generator : torch.Generator, optional
@@ -287,7 +351,7 @@ def expected_gradients(
     Raises
     ------
     ValueError, TypeError
-        If inputs, references, target and net do not fit together, or the number of draws is not
+        If inputs, baselines, target and net do not fit together, or the number of draws is not
         positive.
 
     References
@@ -295,11 +359,16 @@ def expected_gradients(
     Erion et al. (2021); Hesse, Schaub-Meyer and Roth (2021), Sec. 4.2.
     """
     inputs, target = _validated(model, inputs, target)
-    validate_inputs(references)
-    if references.shape[1:] != inputs.shape[1:]:
+    if not isinstance(baselines, Tensor):
+        raise TypeError(
+            "baselines must be a Tensor of shape (R, ...), the distribution that references are "
+            f"drawn from, got {baselines!r:.60}"
+        )
+    validate_inputs(baselines, "baselines")
+    if baselines.shape[1:] != inputs.shape[1:]:
         raise ValueError(
-            f"references of shape {tuple(references.shape)} do not fit inputs of shape "
-            f"{tuple(inputs.shape)}"
+            f"baselines must have shape (R, {', '.join(map(str, inputs.shape[1:]))}) to fit the "
+            f"inputs, got {tuple(baselines.shape)}"
         )
     _check_positive("n_references", n_references)
     device = generator.device if generator is not None else torch.device("cpu")
@@ -307,17 +376,24 @@ def expected_gradients(
         total = torch.zeros_like(inputs, dtype=_accumulator(inputs.dtype))
         for _ in range(n_references):
             drawn = torch.randint(
-                len(references), (len(inputs),), generator=generator, device=device
+                len(baselines), (len(inputs),), generator=generator, device=device
             )
             alpha = torch.rand(len(inputs), generator=generator, device=device, dtype=torch.float64)
-            starts = references.detach()[drawn.to(references.device)].to(inputs)
+            starts = baselines.detach()[drawn.to(baselines.device)].to(inputs)
             difference = inputs - starts
             points = torch.addcmul(starts, _per_row(alpha.to(inputs), inputs), difference)
             total += difference * _input_gradient(model, points, target)
     return (total / n_references).to(inputs.dtype)
 
 
-def guided_backprop(model: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
+def guided_backprop(
+    model: nn.Module,
+    inputs: Tensor,
+    target: Tensor,
+    *,
+    baselines: Tensor | float | None = None,
+    multiply_by_inputs: bool = False,
+) -> Tensor:
     """Guided backpropagation: gradients below zero are cut at every ReLU on the way back.
 
     ReLUs are caught as calls (`nn.ReLU`, `torch.nn.functional.relu`, `Tensor.relu` and their
@@ -333,6 +409,11 @@ def guided_backprop(model: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
         Images or feature vectors.
     target : Tensor of shape (N,), integer
         Class index of the logit to explain, per image.
+    baselines : Tensor or float, optional
+        Subtracted from the inputs if these are multiplied with, otherwise not used: None for zero,
+        a number, or a tensor that broadcasts to the inputs.
+    multiply_by_inputs : bool, default False
+        Whether to multiply the result with ``inputs - baselines``.
 
     Returns
     -------
@@ -361,17 +442,32 @@ def guided_backprop(model: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
         with _GuidedReLUs():
             return model(points)
 
+    difference = _difference(inputs, baselines)
     with _attributing(model):
-        return _input_gradient(guided, inputs.clone(), target)
+        gradient = _input_gradient(guided, inputs.clone(), target)
+    return difference * gradient if multiply_by_inputs else gradient
 
 
-def random_attribution(inputs: Tensor, generator: torch.Generator) -> Tensor:
+def random_attribution(
+    model: nn.Module,
+    inputs: Tensor,
+    target: Tensor,
+    *,
+    baselines: Tensor | float | None = None,
+    generator: torch.Generator,
+) -> Tensor:
     """Attribution drawn from U(-0.5, 0.5) per input value: the floor of the masking metrics.
 
     Parameters
     ----------
+    model : nn.Module
+        Accepted for the common signature and not used.
     inputs : Tensor of shape (N, ...)
         Images or feature vectors; only shape, dtype and device count.
+    target : Tensor of shape (N,), integer
+        Accepted for the common signature and not used.
+    baselines : Tensor or float, optional
+        Accepted for the common signature and not used.
     generator : torch.Generator
         Source of the draws.
 
@@ -797,6 +893,11 @@ def _validated_baselines(baselines: Tensor | float | None, inputs: Tensor) -> Te
             f"baselines of shape {tuple(baselines.shape)} do not broadcast to inputs of shape "
             f"{tuple(inputs.shape)}"
         ) from error
+
+
+def _difference(inputs: Tensor, baselines: Tensor | float | None) -> Tensor:
+    """Subtract the baselines, shaped like the inputs; None returns the inputs as they are."""
+    return inputs if baselines is None else inputs - _validated_baselines(baselines, inputs)
 
 
 def _validated_rows(internal_batch_size: int | None, n_images: int) -> int:

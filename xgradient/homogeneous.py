@@ -241,13 +241,15 @@ def verify_homogeneous(model: nn.Module, inputs: Tensor, degree: float) -> None:
         )
 
 
-def validate_inputs(inputs: Tensor) -> None:
+def validate_inputs(inputs: Tensor, name: str = "inputs") -> None:
     """Refuse a batch of inputs that no gradient can be attributed to.
 
     Parameters
     ----------
     inputs : Tensor of shape (N, ...)
         Batch to look at.
+    name : str, default "inputs"
+        How messages call it.
 
     Raises
     ------
@@ -258,17 +260,17 @@ def validate_inputs(inputs: Tensor) -> None:
         names the first such image).
     """
     if not isinstance(inputs, Tensor):
-        raise TypeError(f"inputs must be a Tensor, got {type(inputs).__name__}")
+        raise TypeError(f"{name} must be a Tensor, got {type(inputs).__name__}")
     if not inputs.is_floating_point():
-        raise TypeError(f"inputs must be floating-point, got {inputs.dtype}: convert them first")
+        raise TypeError(f"{name} must be floating-point, got {inputs.dtype}: convert them first")
     if inputs.ndim < 2 or inputs.numel() == 0:
         raise ValueError(
-            "inputs must be a non-empty batch of shape (N, F) or (N, C, H, W), "
+            f"{name} must be a non-empty batch of shape (N, F) or (N, C, H, W), "
             f"got {tuple(inputs.shape)}"
         )
     finite = torch.isfinite(inputs).flatten(1).all(1)
     if not finite.all():
-        raise ValueError(f"inputs[{int(finite.int().argmin())}] holds NaN or infinity")
+        raise ValueError(f"{name}[{int(finite.int().argmin())}] holds NaN or infinity")
 
 
 def _check_examples(model: nn.Module, example_inputs: Tensor) -> None:

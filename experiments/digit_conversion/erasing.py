@@ -46,7 +46,7 @@ def _guided_backprop_times_input(model: nn.Module, images: Tensor, target: Tenso
 
 
 def _deeplift(rule: str, model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-    return deeplift(model, images, None, target, rule)
+    return deeplift(model, images, target, rule=rule)
 
 
 # The attributions under comparison. Gradient and guided backpropagation also give weight to the

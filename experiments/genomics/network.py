@@ -152,7 +152,7 @@ def _deeplift(
     references: Tensor | Sequence[Tensor],
     target: Tensor,
 ) -> Tensor:
-    return deeplift(model, inputs, references, target, rule)
+    return deeplift(model, inputs, target, baselines=references, rule=rule)
 
 
 # By the names of the authors' notebook. There "times input" is times the difference from the

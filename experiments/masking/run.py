@@ -139,10 +139,10 @@ def attribute_blocks(
 
     def random(inputs: Tensor, labels: Tensor, block: Sequence[int]) -> Tensor:
         drawn = [
-            random_attribution(image, _generator(seed, "random", index))
-            for image, index in zip(inputs, block, strict=True)
+            random_attribution(model, *one, generator=_generator(seed, "random", index))
+            for *one, index in zip(inputs.split(1), labels.split(1), block, strict=True)
         ]
-        return torch.stack(drawn)
+        return torch.cat(drawn)
 
     def expected(inputs: Tensor, labels: Tensor, block: Sequence[int]) -> Tensor:
         # Image by image, each with a generator and a training image of its own: a shared set of
@@ -155,7 +155,11 @@ def attribute_blocks(
             one = slice(position, position + 1)
             parts.append(
                 expected_gradients(
-                    model, inputs[one], reference.to(device), labels[one], generator=generator
+                    model,
+                    inputs[one],
+                    labels[one],
+                    baselines=reference.to(device),
+                    generator=generator,
                 )
             )
         return torch.cat(parts)

@@ -119,9 +119,9 @@ TOY_ATTRIBUTIONS: Mapping[str, Attribution] = {
     "ig": lambda net, x, target, n: integrated_gradients(
         net, x, target, n_steps=n, method="riemann_middle"
     ),
-    "deeplift_rescale": lambda net, x, target, _: deeplift(net, x, None, target, "rescale"),
+    "deeplift_rescale": lambda net, x, target, _: deeplift(net, x, target, rule="rescale"),
     "deeplift_revealcancel": lambda net, x, target, _: deeplift(
-        net, x, None, target, "revealcancel"
+        net, x, target, rule="revealcancel"
     ),
 }
 

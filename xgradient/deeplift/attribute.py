@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Literal, overload
 
 import torch
 from torch import Tensor, nn
@@ -17,15 +18,44 @@ class SummationToDeltaWarning(UserWarning):
     """Contributions do not sum to the difference of the logit from its reference."""
 
 
+Baselines = Tensor | float | Sequence[Tensor | float] | None
+
+
+@overload
 def deeplift(
     model: nn.Module,
     inputs: Tensor,
-    baselines: Tensor | float | Sequence[Tensor] | None,
     target: Tensor | int,
-    rule: RuleSpecification = "rescale",
-    return_convergence_delta: bool = False,
     *,
+    baselines: Baselines = None,
+    rule: RuleSpecification = "rescale",
     mean_normalize: bool = False,
+    return_convergence_delta: Literal[False] = False,
+) -> Tensor: ...
+
+
+@overload
+def deeplift(
+    model: nn.Module,
+    inputs: Tensor,
+    target: Tensor | int,
+    *,
+    baselines: Baselines = None,
+    rule: RuleSpecification = "rescale",
+    mean_normalize: bool = False,
+    return_convergence_delta: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+
+
+def deeplift(
+    model: nn.Module,
+    inputs: Tensor,
+    target: Tensor | int,
+    *,
+    baselines: Baselines = None,
+    rule: RuleSpecification = "rescale",
+    mean_normalize: bool = False,
+    return_convergence_delta: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Contributions of the inputs to the difference of a logit from its value at a reference.
 
@@ -41,23 +71,23 @@ def deeplift(
         flattening, concatenation, residual sums, constant shifts and factors.
     inputs : torch.Tensor
         Inputs, shape (N, ...).
+    target : torch.Tensor or int
+        Index of the explained logit, a LongTensor (N,) or one index for all.
     baselines : torch.Tensor or float or sequence of torch.Tensor or None
         The reference: a tensor that broadcasts to the inputs, a number, or ``None`` for zero. If
         its first axis has length 1 or is left out, all inputs share it, which saves time. Over
         several references, given as a sequence, the contributions are averaged.
-    target : torch.Tensor or int
-        Index of the explained logit, a LongTensor (N,) or one index for all.
     rule : {"rescale", "revealcancel", "genomics_default"} or callable or Mapping
         Rule of the nonlinearities. ``"genomics_default"`` is RevealCancel behind fully connected
         layers and Rescale behind convolutions. A callable gets the name and the module of each
         nonlinearity (for a function: the name of its graph node and ``None``), a mapping has
         names or types as its keys, names first; both give ``"rescale"``, ``"revealcancel"`` or a
         function like `xgradient.deeplift.rules.rescale`.
-    return_convergence_delta : bool, optional
-        Whether to return by how much summation-to-delta fails.
     mean_normalize : bool, optional
         Whether to subtract the mean of the contributions to all K logits, which a softmax does
         not see (Sec. 3.6: "adjustments for softmax layers").
+    return_convergence_delta : bool, optional
+        Whether to return by how much summation-to-delta fails.
 
     Returns
     -------
@@ -116,9 +146,7 @@ def _usable(tensor: Tensor) -> Tensor:
     return tensor.clone() if tensor.is_inference() else tensor
 
 
-def _references(
-    baselines: Tensor | float | Sequence[Tensor] | None, inputs: Tensor
-) -> list[Tensor]:
+def _references(baselines: Baselines, inputs: Tensor) -> list[Tensor]:
     if isinstance(baselines, Sequence):
         if not baselines:
             raise ValueError("baselines is empty: DeepLIFT needs at least one reference")
