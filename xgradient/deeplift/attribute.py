@@ -9,9 +9,14 @@ from typing import Literal, overload
 import torch
 from torch import Tensor, nn
 
+from xgradient._inputs import (
+    check_target_range,
+    evaluation_mode,
+    validated,
+    validated_baselines,
+)
 from xgradient.deeplift.propagate import Network
 from xgradient.deeplift.rules import RuleSpecification
-from xgradient.homogeneous import evaluation_mode, validate_inputs
 
 
 class SummationToDeltaWarning(UserWarning):
@@ -112,12 +117,9 @@ def deeplift(
     SummationToDeltaWarning
         If the contributions miss the difference of the logit by more than rounding explains.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
-    validate_inputs(inputs)
+    inputs, target = validated(model, inputs, target)
     # Tensors made in inference mode are refused by autograd, which the passes use in places.
     with torch.inference_mode(False), torch.no_grad(), evaluation_mode(model):
-        inputs = _usable(inputs.detach())
         references = _references(baselines, inputs)
         network = Network(model, rule)
         attributions = torch.zeros_like(inputs)
@@ -142,44 +144,17 @@ def deeplift(
     return attributions
 
 
-def _usable(tensor: Tensor) -> Tensor:
-    return tensor.clone() if tensor.is_inference() else tensor
-
-
 def _references(baselines: Baselines, inputs: Tensor) -> list[Tensor]:
-    if isinstance(baselines, Sequence):
-        if not baselines:
-            raise ValueError("baselines is empty: DeepLIFT needs at least one reference")
-        return [reference for each in baselines for reference in _references(each, inputs)]
-    reference = _usable(torch.as_tensor(0.0 if baselines is None else baselines).detach())
-    shared = reference.dim() < inputs.dim() or len(reference) == 1
-    try:
-        reference = reference.expand(1 if shared else len(inputs), *inputs.shape[1:])
-    except RuntimeError as error:
-        raise ValueError(
-            f"a reference of shape {tuple(reference.shape)} does not broadcast to inputs of shape "
-            f"{tuple(inputs.shape)}; several references are a list of such tensors"
-        ) from error
-    if not torch.isfinite(reference).all():
-        raise ValueError("a reference holds NaN or infinity")
-    return [reference.to(inputs)]
+    if not isinstance(baselines, Sequence):
+        return [validated_baselines(baselines, inputs)]
+    if not baselines:
+        raise ValueError("baselines must hold at least one reference, got an empty sequence")
+    return [validated_baselines(reference, inputs) for reference in baselines]
 
 
-def _logit_weights(target: Tensor | int, logits: Tensor, mean_normalize: bool) -> Tensor:
+def _logit_weights(target: Tensor, logits: Tensor, mean_normalize: bool) -> Tensor:
     n_inputs, n_classes = logits.shape
-    target = torch.as_tensor(target, device=logits.device)
-    if target.dtype != torch.long or target.shape not in ((), (n_inputs,)):
-        raise ValueError(
-            f"target must be one class index or a LongTensor of shape ({n_inputs},), it is "
-            f"{target.dtype} of shape {tuple(target.shape)}"
-        )
-    outside = ((target < 0) | (target >= n_classes)).flatten().nonzero().flatten()
-    if len(outside) > 0:
-        index = int(outside[0])
-        raise ValueError(
-            f"target {int(target.flatten()[index])} of input {index} is no logit of the model: "
-            f"it has {n_classes}"
-        )
+    check_target_range(target, n_classes)
     weights = torch.zeros_like(logits)
     weights[torch.arange(n_inputs, device=logits.device), target] = 1.0
     return weights - 1.0 / n_classes if mean_normalize else weights
