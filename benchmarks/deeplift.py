@@ -67,7 +67,7 @@ def attribution(case: str, net: str, n_inputs: int) -> Callable[[], object]:
         return lambda: explainer.attribute(inputs, torch.zeros_like(inputs), target=target)
     rule, _, reference = case.partition(", ")
     baselines = torch.zeros_like(inputs) if reference else None
-    return lambda: deeplift(model, inputs, baselines, target, rule)
+    return lambda: deeplift(model, inputs, target, baselines=baselines, rule=rule)
 
 
 def prepared(case: str, net: str, n_inputs: int) -> Callable[[], object]:

@@ -169,7 +169,7 @@ def _check_attribution_prior(prior: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"{where}.fallback is {prior['fallback']}, as dataset is: name another one, or null"
         )
-    for method in ("unregularised", "xg"):
+    for method in ("unregularised", "x_gradient"):
         if method not in prior["methods"]:
             raise ConfigError(
                 f"{where}.methods is {', '.join(prior['methods']) or 'empty'}, but must hold "

@@ -90,7 +90,8 @@ def _imported_files(path: Path, root: Path) -> tuple[Path, ...]:
 def _discovers_modules(init: Path) -> bool:
     """Whether a package imports whatever modules it has, as the registries do."""
     return any(
-        isinstance(node, ast.Name) and node.id == "__path__" for node in ast.walk(_syntax_tree(init))
+        isinstance(node, ast.Name) and node.id == "__path__"
+        for node in ast.walk(_syntax_tree(init))
     )
 
 

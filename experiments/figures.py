@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-import seaborn as sns
 import numpy as np
+import seaborn as sns
 from matplotlib.figure import Figure
 from safetensors import safe_open
 

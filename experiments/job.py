@@ -172,9 +172,7 @@ class Job:
         """Go through the items with a progress bar, if there is a terminal to show it."""
         return tqdm(items, desc=f"{self.label} {what}", disable=None, leave=False)
 
-    def write_facts(
-        self, path: str | Path, inputs: Iterable[str | Path] = (), **more: Any
-    ) -> None:
+    def write_facts(self, path: str | Path, inputs: Iterable[str | Path] = (), **more: Any) -> None:
         """Write `facts` as a JSON file."""
         write_facts(path, self.facts(inputs, **more))
 

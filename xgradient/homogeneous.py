@@ -12,12 +12,13 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from xgradient._inputs import check_inputs, check_model, evaluation_mode
 
 # Fixup residual blocks name their scalar biases bias1a, bias1b, bias2a, ... (Zhang et al. 2019).
 _BIAS_NAME = re.compile(r"bias(\d+[a-z]?)?")
@@ -80,30 +81,6 @@ class NotHomogeneousError(ValueError):
     def __init__(self, message: str, module_name: str) -> None:
         super().__init__(message)
         self.module_name = module_name
-
-
-@contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Put every module into evaluation mode, and afterwards back into the mode it had.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Net whose modules may be in different modes.
-
-    Yields
-    ------
-    None
-        While the modules are in evaluation mode.
-    """
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        for module, _ in modes:
-            module.training = False
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def remove_biases(model: nn.Module) -> nn.Module:
@@ -241,44 +218,13 @@ def verify_homogeneous(model: nn.Module, inputs: Tensor, degree: float) -> None:
         )
 
 
-def validate_inputs(inputs: Tensor) -> None:
-    """Refuse a batch of inputs that no gradient can be attributed to.
-
-    Parameters
-    ----------
-    inputs : Tensor of shape (N, ...)
-        Batch to look at.
-
-    Raises
-    ------
-    TypeError
-        If it is not a floating-point tensor.
-    ValueError
-        If it has no batch and feature dimension, is empty, or holds NaN or infinity (the message
-        names the first such image).
-    """
-    if not isinstance(inputs, Tensor):
-        raise TypeError(f"inputs must be a Tensor, got {type(inputs).__name__}")
-    if not inputs.is_floating_point():
-        raise TypeError(f"inputs must be floating-point, got {inputs.dtype}: convert them first")
-    if inputs.ndim < 2 or inputs.numel() == 0:
-        raise ValueError(
-            "inputs must be a non-empty batch of shape (N, F) or (N, C, H, W), "
-            f"got {tuple(inputs.shape)}"
-        )
-    finite = torch.isfinite(inputs).flatten(1).all(1)
-    if not finite.all():
-        raise ValueError(f"inputs[{int(finite.int().argmin())}] holds NaN or infinity")
-
-
 def _check_examples(model: nn.Module, example_inputs: Tensor) -> None:
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
-    validate_inputs(example_inputs)
+    check_model(model)
+    check_inputs(example_inputs, "example_inputs")
     if not example_inputs.any():
         raise ValueError(
-            "example_inputs are all zero, where every net without biases looks homogeneous: pass "
-            "real inputs"
+            "example_inputs must not be all zero, where every net without biases looks "
+            "homogeneous: pass real inputs"
         )
 
 

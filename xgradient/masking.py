@@ -45,7 +45,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xgradient.homogeneous import evaluation_mode
+from xgradient._inputs import evaluation_mode
 
 CURVES = ("KPM", "KNM", "KAM", "RPM", "RNM", "RAM")
 """The six curves, in the order of the second axis of `MaskingCurves`."""

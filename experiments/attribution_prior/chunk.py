@@ -111,7 +111,9 @@ class _GradientPoints:
     ) -> None:
         self._train, self._generators = train, generators
         self.scale: Tensor | None = None
-        self.n_extra = {"expected_gradients": settings.n_references, "ig": settings.n_steps}.get(method, 0)
+        self.n_extra = {"expected_gradients": settings.n_references, "ig": settings.n_steps}.get(
+            method, 0
+        )
         self.rows = train.repeat(1, 1 + self.n_extra, 1)
         self._extra = self.rows[:, train.shape[1] :]
         self._random = method == "expected_gradients"

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from experiments.figures import set_style
 from experiments.attribution_prior.names import prior_name
+from experiments.figures import set_style
 
 __all__ = ["plot_eg_references", "plot_prior_auc", "plot_prior_cost"]
 

@@ -86,13 +86,19 @@ def trainings(settings: Mapping[str, Any]) -> list[Training]:
     listed = []
     for method in settings["methods"]:
         without = method in WITHOUT_PRIOR
-        n_gradients = 0 if without else settings["n_references"] if method == "expected_gradients" else 1
+        n_gradients = (
+            0 if without else settings["n_references"] if method == "expected_gradients" else 1
+        )
         strengths = None if without else tuple(settings["lambdas"])
         listed.append(Training(method, n_gradients, strengths, epochs, settings["n_repetitions"]))
     curve = settings["eg_references"]
     for k in curve["n_references"]:
         if k != settings["n_references"]:
-            listed.append(Training("expected_gradients", k, (curve["lambda"],), epochs, curve["n_repetitions"]))
+            listed.append(
+                Training(
+                    "expected_gradients", k, (curve["lambda"],), epochs, curve["n_repetitions"]
+                )
+            )
     cost = settings["integrated_gradients"]
     listed.append(
         Training("ig", cost["n_steps"], (cost["lambda"],), cost["epochs"], cost["n_repetitions"])

@@ -96,7 +96,8 @@ def summarise(
         ``mean_epoch``, ``n_gradients`` and ``n_epochs``.
     """
     compared = repetitions[
-        (repetitions["method"] != "expected_gradients") | (repetitions["n_gradients"] == n_references)
+        (repetitions["method"] != "expected_gradients")
+        | (repetitions["n_gradients"] == n_references)
     ]
     unit = _seconds_per_epoch(compared[compared["method"] == BASE])
     rows = []

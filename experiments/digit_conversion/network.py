@@ -1,8 +1,7 @@
-"""The network of the digit conversion, built anew or with the weights of its authors."""
+"""The network of the digit conversion: released weights, and its training."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,40 +11,11 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from experiments.data.tensors import ImageTensors
-
 from experiments.networks.keras_weights import channels_first, load_keras_weights
 from experiments.networks.training import TrainingSettings, train
 from experiments.seeds import job_seed
 from xgradient.homogeneous import remove_biases
-
-
-def digit_convnet(bias: bool = True) -> nn.Sequential:
-    """Build the network of the paper for MNIST, 239,594 parameters.
-
-    Parameters
-    ----------
-    bias : bool, optional
-        ``False`` builds its X-DNN twin.
-
-    Returns
-    -------
-    torch.nn.Sequential
-        Maps raw images (N, 1, 28, 28), grey values 0 to 255, to logits (N, 10).
-    """
-    return nn.Sequential(
-        OrderedDict(
-            conv1=nn.Conv2d(1, 32, kernel_size=4, stride=2, bias=bias),
-            relu1=nn.ReLU(),
-            conv2=nn.Conv2d(32, 64, kernel_size=4, stride=2, bias=bias),
-            relu2=nn.ReLU(),
-            dropout1=nn.Dropout(0.25),
-            flatten=nn.Flatten(),
-            fc1=nn.Linear(64 * 5 * 5, 128, bias=bias),
-            relu3=nn.ReLU(),
-            dropout2=nn.Dropout(0.5),
-            fc2=nn.Linear(128, 10, bias=bias),
-        )
-    )
+from xgradient.models.digit_convnet import digit_convnet
 
 
 def load_digit_convnet(path: str | Path) -> nn.Sequential:

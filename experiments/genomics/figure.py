@@ -21,7 +21,8 @@ def plot_motif_hits(hits: pd.DataFrame, strong: float) -> Figure:
     Parameters
     ----------
     hits : pandas.DataFrame
-        One row per hit: ``weights``, ``motif``, ``method`` (its key), ``log_odds`` (natural) and ``importance``.
+        One row per hit: ``weights``, ``motif``, ``method`` (its key), ``log_odds`` (natural) and
+        ``importance``.
     strong : float
         Log-odds from which a hit without positive importance is a false negative.
 

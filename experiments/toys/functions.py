@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-
 __all__ = ["TOYS", "Minimum", "Toy"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 import numpy as np
@@ -21,7 +22,6 @@ from tests.oracles.attribution import (
     literal_quadrature,
     nets,
 )
-from xgradient import attribution
 from xgradient.attribution import (
     QUADRATURE_METHODS,
     expected_gradients,
@@ -33,6 +33,7 @@ from xgradient.attribution import (
     saliency,
     x_gradient,
 )
+from xgradient.attribution._first_layer import only_reader
 from xgradient.homogeneous import NotHomogeneousError, evaluation_mode, remove_biases
 
 slowly = settings(max_examples=25, deadline=None)
@@ -63,7 +64,9 @@ def close(actual: Tensor, expected: Tensor, tolerance: float = 1e-12) -> None:
 
 def without_sharing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make integrated_gradients run the first layer at every node."""
-    monkeypatch.setattr(attribution, "_only_reader", lambda *_: None)
+    # By its name in sys.modules, since the function hides the module in the package.
+    module = sys.modules["xgradient.attribution.integrated_gradients"]
+    monkeypatch.setattr(module, "only_reader", lambda *_: None)
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +93,7 @@ EVERY_METHOD = {
     "x_gradient": lambda net, x, t: x_gradient(net, x, t, check=False),
     "integrated_gradients": lambda net, x, t: integrated_gradients(net, x, t, n_steps=4),
     "expected_gradients": lambda net, x, t: expected_gradients(
-        net, x, torch.as_tensor(x).flip(0), t, generator=torch.Generator().manual_seed(1)
+        net, x, t, baselines=torch.as_tensor(x).flip(0), generator=torch.Generator().manual_seed(1)
     ),
     "guided_backprop": guided_backprop,
 }
@@ -269,7 +272,7 @@ def test_completeness_on_a_smooth_net(case):
     net = nn.Sequential(nn.Flatten(), nn.Linear(128, 9), nn.Tanh(), nn.Linear(9, 5)).double()
     baselines = torch.randn_like(inputs)
     ig, delta = integrated_gradients(
-        net, inputs, target, baselines, n_steps=64, return_convergence_delta=True
+        net, inputs, target, baselines=baselines, n_steps=64, return_convergence_delta=True
     )
     change = (net(inputs) - net(baselines)).gather(1, target[:, None])[:, 0].detach()
     close(ig.flatten(1).sum(1), change, 1e-10)
@@ -285,7 +288,7 @@ def test_convergence_delta_is_what_the_sum_misses(case, baselines):
     elif baselines == "each":
         baselines = torch.randn_like(inputs)
     ig, delta = integrated_gradients(
-        net, inputs, target, baselines, n_steps=3, return_convergence_delta=True
+        net, inputs, target, baselines=baselines, n_steps=3, return_convergence_delta=True
     )
     starts = torch.zeros_like(inputs) + (0 if baselines is None else baselines)
     net.eval()
@@ -375,7 +378,9 @@ def test_contrast_scales_the_attribution_and_keeps_the_decision(case, contrast):
 def test_integrated_gradients_of_captum(case, method, n_steps, with_baseline):
     net, inputs, target = case
     baselines = torch.randn_like(inputs) if with_baseline else torch.zeros_like(inputs)
-    ours = integrated_gradients(net, inputs, target, baselines, n_steps=n_steps, method=method)
+    ours = integrated_gradients(
+        net, inputs, target, baselines=baselines, n_steps=n_steps, method=method
+    )
     with evaluation_mode(net):
         # Captum passes a leaf, which a net that works in place from the start may not change.
         captum = IntegratedGradients(lambda x: net(x.clone())).attribute(
@@ -404,7 +409,13 @@ def test_integrated_gradients_of_the_definition(case, method, n_steps, internal_
     net, inputs, target = case
     baselines = torch.randn_like(inputs)
     ours = integrated_gradients(
-        net, inputs, target, baselines, n_steps, method, internal_batch_size
+        net,
+        inputs,
+        target,
+        baselines=baselines,
+        n_steps=n_steps,
+        method=method,
+        internal_batch_size=internal_batch_size,
     )
     with evaluation_mode(net):
         literal = literal_integrated_gradients(net, inputs, target, baselines, method, n_steps)
@@ -442,7 +453,7 @@ def test_gradients_of_captum_and_of_the_definition(case):
 def test_baselines_broadcast(case, baselines, literal, internal_batch_size):
     net, inputs, target = case
     ours = integrated_gradients(
-        net, inputs, target, baselines, n_steps=3, internal_batch_size=internal_batch_size
+        net, inputs, target, baselines=baselines, n_steps=3, internal_batch_size=internal_batch_size
     )
     net.eval()
     expected = literal_integrated_gradients(
@@ -458,9 +469,9 @@ BY_IMAGE = torch.arange(3.0, dtype=torch.float64).view(3, 1, 1, 1)
 @pytest.mark.parametrize(
     ("baselines", "error"),
     [
-        (torch.zeros(2, 2, 8, 8), "do not broadcast"),
-        (torch.zeros(3, 2, 8, 7), "do not broadcast"),
-        (torch.zeros(1, 3, 2, 8, 8), "do not broadcast"),
+        (torch.zeros(2, 2, 8, 8), "must broadcast.*got"),
+        (torch.zeros(3, 2, 8, 7), "must broadcast.*got"),
+        (torch.zeros(1, 3, 2, 8, 8), "must broadcast.*got"),
         (float("nan"), "NaN"),
     ],
 )
@@ -483,7 +494,7 @@ def test_sharing_the_first_layer_changes_nothing(case, method, n_steps, rows, wi
         "internal_batch_size": rows,
     }
     with evaluation_mode(net):
-        assert attribution._only_reader(net, inputs[:1]) is net[0]
+        assert only_reader(net, inputs[:1]) is net[0]
     shared = integrated_gradients(net, inputs, target, **options)
     assert "forward" not in vars(net[0])
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -567,11 +578,13 @@ def test_other_readers_of_the_input_are_seen(body, sign):
     target = torch.tensor([3, 30])
     baselines = torch.randn_like(inputs)
     # One row per pass, since some of these nets look at all of their batch.
-    ours = integrated_gradients(net, inputs, target, baselines, n_steps=4, internal_batch_size=1)
+    ours = integrated_gradients(
+        net, inputs, target, baselines=baselines, n_steps=4, internal_batch_size=1
+    )
     literal = literal_integrated_gradients(net, inputs, target, baselines, "gausslegendre", 4)
     close(ours, literal)
     with evaluation_mode(net):
-        assert attribution._only_reader(net, inputs[:1]) is None
+        assert only_reader(net, inputs[:1]) is None
 
 
 def test_a_layer_used_again_where_the_first_image_does_not_show_it():
@@ -607,7 +620,7 @@ def test_the_shape_of_the_input_may_be_read_anywhere():
     )
     inputs, target = torch.randn(2, 2, 5, 5, dtype=torch.float64), torch.tensor([3, 30])
     with evaluation_mode(net):
-        assert attribution._only_reader(net, inputs[:1]) is first
+        assert only_reader(net, inputs[:1]) is first
     baselines = torch.zeros_like(inputs)
     literal = literal_integrated_gradients(net, inputs, target, baselines, "riemann_middle", 4)
     ours = integrated_gradients(net, inputs, target, n_steps=4, method="riemann_middle")
@@ -621,7 +634,7 @@ def test_a_compiled_module_is_run_in_full(case):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(net, inputs)
-    assert attribution._only_reader(traced, inputs[:1]) is None
+    assert only_reader(traced, inputs[:1]) is None
     close(integrated_gradients(traced, inputs, target, n_steps=3), expected)
 
 
@@ -660,7 +673,7 @@ def test_by_default_a_large_batch_is_one_pass_per_node(case):
 
 def test_a_wrong_target_is_named_by_its_place_in_the_whole_batch(case):
     net, inputs, _ = case
-    with pytest.raises(ValueError, match=r"target\[2\] is 9"):
+    with pytest.raises(ValueError, match=r"target\[2\] = 9"):
         integrated_gradients(net, inputs, torch.tensor([0, 1, 9]), internal_batch_size=1)
 
 
@@ -682,7 +695,7 @@ def test_expected_gradients_draw_a_reference_for_each_image():
     net = Function(lambda x: x @ weight.T)
     inputs, references = torch.randn(50, 2).double(), torch.randn(4, 2).double()
     target = torch.zeros(50, dtype=torch.long)
-    result = expected_gradients(net, inputs, references, target, generator=generator())
+    result = expected_gradients(net, inputs, target, baselines=references, generator=generator())
     drawn = inputs - result / weight
     distances = (drawn[:, None] - references).abs().amax(2)
     assert (distances.min(1).values < 1e-12).all()
@@ -693,7 +706,7 @@ def test_expected_gradients_draw_a_point_of_the_path_for_each_image():
     net = Function(lambda x: x.square().sum(1, keepdim=True) / 2)
     inputs, references = torch.full((200, 1), 3.0).double(), torch.ones(1, 1).double()
     target = torch.zeros(200, dtype=torch.long)
-    result = expected_gradients(net, inputs, references, target, generator=generator())
+    result = expected_gradients(net, inputs, target, baselines=references, generator=generator())
     alphas = (result / 2 - 1) / 2  # (x - r) (r + alpha (x - r))
     assert alphas.min() >= 0
     assert alphas.max() < 1
@@ -705,9 +718,14 @@ def test_expected_gradients_draw_a_point_of_the_path_for_each_image():
 def test_expected_gradients_average_over_draws(case):
     net, inputs, target = case
     source = generator(3)
-    draws = [expected_gradients(net, inputs, inputs, target, 1, source) for _ in range(5)]
+    draws = [
+        expected_gradients(net, inputs, target, baselines=inputs, n_references=1, generator=source)
+        for _ in range(5)
+    ]
     assert not torch.equal(draws[0], draws[1])
-    average = expected_gradients(net, inputs, inputs, target, 5, generator(3))
+    average = expected_gradients(
+        net, inputs, target, baselines=inputs, n_references=5, generator=generator(3)
+    )
     close(average, torch.stack(draws).mean(0))
 
 
@@ -716,12 +734,16 @@ def test_expected_gradients_approach_the_mean_of_integrated_gradients():
     inputs, references = torch.randn(1, 3).double(), torch.randn(5, 3).double()
     target = torch.tensor([1])
     expected = [
-        integrated_gradients(net, inputs, target, reference, n_steps=300)
+        integrated_gradients(net, inputs, target, baselines=reference, n_steps=300)
         for reference in references
     ]
     # Copies of the image, since one draw serves all of them in one pass.
     many = expected_gradients(
-        net, inputs.expand(20000, -1), references, target.expand(20000), generator=generator()
+        net,
+        inputs.expand(20000, -1),
+        target.expand(20000),
+        baselines=references,
+        generator=generator(),
     )
     close(many.mean(0, keepdim=True), torch.stack(expected).mean(0), 0.03)
 
@@ -729,20 +751,21 @@ def test_expected_gradients_approach_the_mean_of_integrated_gradients():
 def test_expected_gradients_repeat_with_their_generator(case):
     net, inputs, target = case
     first, second = (
-        expected_gradients(net, inputs, inputs, target, generator=generator(1)) for _ in range(2)
+        expected_gradients(net, inputs, target, baselines=inputs, generator=generator(1))
+        for _ in range(2)
     )
     assert torch.equal(first, second)
     torch.manual_seed(5)
-    first = expected_gradients(net, inputs, inputs, target)
-    assert not torch.equal(first, expected_gradients(net, inputs, inputs, target))
+    first = expected_gradients(net, inputs, target, baselines=inputs)
+    assert not torch.equal(first, expected_gradients(net, inputs, target, baselines=inputs))
     torch.manual_seed(5)
-    assert torch.equal(first, expected_gradients(net, inputs, inputs, target))
+    assert torch.equal(first, expected_gradients(net, inputs, target, baselines=inputs))
 
 
 @pytest.mark.parametrize(
     ("references", "n_references", "message"),
     [
-        (torch.ones(4, 2, 8, 7), 1, "references of shape"),
+        (torch.ones(4, 2, 8, 7), 1, r"baselines must have shape \(R, 2, 8, 8\)"),
         (torch.ones(0, 2, 8, 8), 1, "non-empty"),
         (torch.ones(4, 2, 8, 8), 0, "n_references"),
     ],
@@ -750,13 +773,14 @@ def test_expected_gradients_repeat_with_their_generator(case):
 def test_impossible_references_are_refused(case, references, n_references, message):
     net, inputs, target = case
     with pytest.raises(ValueError, match=message):
-        expected_gradients(net, inputs, references, target, n_references)
+        expected_gradients(net, inputs, target, baselines=references, n_references=n_references)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_random_attribution_is_uniform(dtype):
     inputs = torch.ones(20, 3, 20, 20, dtype=dtype)
-    result = random_attribution(inputs, generator())
+    arguments = (nn.Identity(), inputs, torch.zeros(20, dtype=torch.long))
+    result = random_attribution(*arguments, generator=generator())
     assert result.shape == inputs.shape
     assert result.dtype == dtype
     assert result.min() >= -0.5
@@ -767,7 +791,7 @@ def test_random_attribution_is_uniform(dtype):
     # Independent between images and between channels.
     assert float(np.abs(np.corrcoef(values.flatten(2)[0])[0, 1])) < 0.2
     assert not torch.equal(result[0], result[1])
-    assert torch.equal(result, random_attribution(inputs, generator()))
+    assert torch.equal(result, random_attribution(*arguments, generator=generator()))
 
 
 # --- Guided backpropagation --------------------------------------------------------------------
@@ -974,9 +998,9 @@ def test_baselines_and_references_of_inference_mode(case):
     net, inputs, target = case
     with torch.inference_mode():
         made = inputs.flip(0) + 0
-        first = integrated_gradients(net, inputs, target, made, n_steps=3)
-        single = integrated_gradients(net, inputs, target, made.float(), n_steps=3)
-    close(first, integrated_gradients(net, inputs, target, inputs.flip(0), n_steps=3))
+        first = integrated_gradients(net, inputs, target, baselines=made, n_steps=3)
+        single = integrated_gradients(net, inputs, target, baselines=made.float(), n_steps=3)
+    close(first, integrated_gradients(net, inputs, target, baselines=inputs.flip(0), n_steps=3))
     close(single, first, 1e-5)
 
 
@@ -1055,8 +1079,12 @@ def nan_at(inputs: Tensor, image: int) -> Tensor:
         (lambda x, t: (x, t.double()), TypeError, "integer"),
         (lambda x, t: (x, t > 0), TypeError, "integer"),
         (lambda x, t: (x, [0, 1, 2]), TypeError, "list"),
-        (lambda x, t: (x, torch.tensor([0, 5, 1])), ValueError, r"target\[1\] is 5.*5 outputs"),
-        (lambda x, t: (x, torch.tensor([0, 0, -1])), ValueError, r"target\[2\] is -1"),
+        (
+            lambda x, t: (x, torch.tensor([0, 5, 1])),
+            ValueError,
+            r"\[0, 5\).*target\[1\] = 5",
+        ),
+        (lambda x, t: (x, torch.tensor([0, 0, -1])), ValueError, r"target\[2\] = -1"),
     ],
 )
 def test_unusable_inputs_and_targets_are_refused(method, case, change, error, message):

@@ -4,28 +4,63 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Literal, overload
 
 import torch
 from torch import Tensor, nn
 
+from xgradient._inputs import (
+    check_target_range,
+    evaluation_mode,
+    validated,
+    validated_baselines,
+)
 from xgradient.deeplift.propagate import Network
 from xgradient.deeplift.rules import RuleSpecification
-from xgradient.homogeneous import evaluation_mode, validate_inputs
 
 
 class SummationToDeltaWarning(UserWarning):
     """Contributions do not sum to the difference of the logit from its reference."""
 
 
+Baselines = Tensor | float | Sequence[Tensor | float] | None
+
+
+@overload
 def deeplift(
     model: nn.Module,
     inputs: Tensor,
-    baselines: Tensor | float | Sequence[Tensor] | None,
     target: Tensor | int,
-    rule: RuleSpecification = "rescale",
-    return_convergence_delta: bool = False,
     *,
+    baselines: Baselines = None,
+    rule: RuleSpecification = "rescale",
     mean_normalize: bool = False,
+    return_convergence_delta: Literal[False] = False,
+) -> Tensor: ...
+
+
+@overload
+def deeplift(
+    model: nn.Module,
+    inputs: Tensor,
+    target: Tensor | int,
+    *,
+    baselines: Baselines = None,
+    rule: RuleSpecification = "rescale",
+    mean_normalize: bool = False,
+    return_convergence_delta: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+
+
+def deeplift(
+    model: nn.Module,
+    inputs: Tensor,
+    target: Tensor | int,
+    *,
+    baselines: Baselines = None,
+    rule: RuleSpecification = "rescale",
+    mean_normalize: bool = False,
+    return_convergence_delta: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Contributions of the inputs to the difference of a logit from its value at a reference.
 
@@ -41,23 +76,23 @@ def deeplift(
         flattening, concatenation, residual sums, constant shifts and factors.
     inputs : torch.Tensor
         Inputs, shape (N, ...).
+    target : torch.Tensor or int
+        Index of the explained logit, a LongTensor (N,) or one index for all.
     baselines : torch.Tensor or float or sequence of torch.Tensor or None
         The reference: a tensor that broadcasts to the inputs, a number, or ``None`` for zero. If
         its first axis has length 1 or is left out, all inputs share it, which saves time. Over
         several references, given as a sequence, the contributions are averaged.
-    target : torch.Tensor or int
-        Index of the explained logit, a LongTensor (N,) or one index for all.
     rule : {"rescale", "revealcancel", "genomics_default"} or callable or Mapping
         Rule of the nonlinearities. ``"genomics_default"`` is RevealCancel behind fully connected
         layers and Rescale behind convolutions. A callable gets the name and the module of each
         nonlinearity (for a function: the name of its graph node and ``None``), a mapping has
         names or types as its keys, names first; both give ``"rescale"``, ``"revealcancel"`` or a
         function like `xgradient.deeplift.rules.rescale`.
-    return_convergence_delta : bool, optional
-        Whether to return by how much summation-to-delta fails.
     mean_normalize : bool, optional
         Whether to subtract the mean of the contributions to all K logits, which a softmax does
         not see (Sec. 3.6: "adjustments for softmax layers").
+    return_convergence_delta : bool, optional
+        Whether to return by how much summation-to-delta fails.
 
     Returns
     -------
@@ -82,12 +117,9 @@ def deeplift(
     SummationToDeltaWarning
         If the contributions miss the difference of the logit by more than rounding explains.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
-    validate_inputs(inputs)
+    inputs, target = validated(model, inputs, target)
     # Tensors made in inference mode are refused by autograd, which the passes use in places.
     with torch.inference_mode(False), torch.no_grad(), evaluation_mode(model):
-        inputs = _usable(inputs.detach())
         references = _references(baselines, inputs)
         network = Network(model, rule)
         attributions = torch.zeros_like(inputs)
@@ -112,46 +144,17 @@ def deeplift(
     return attributions
 
 
-def _usable(tensor: Tensor) -> Tensor:
-    return tensor.clone() if tensor.is_inference() else tensor
+def _references(baselines: Baselines, inputs: Tensor) -> list[Tensor]:
+    if not isinstance(baselines, Sequence):
+        return [validated_baselines(baselines, inputs)]
+    if not baselines:
+        raise ValueError("baselines must hold at least one reference, got an empty sequence")
+    return [validated_baselines(reference, inputs) for reference in baselines]
 
 
-def _references(
-    baselines: Tensor | float | Sequence[Tensor] | None, inputs: Tensor
-) -> list[Tensor]:
-    if isinstance(baselines, Sequence):
-        if not baselines:
-            raise ValueError("baselines is empty: DeepLIFT needs at least one reference")
-        return [reference for each in baselines for reference in _references(each, inputs)]
-    reference = _usable(torch.as_tensor(0.0 if baselines is None else baselines).detach())
-    shared = reference.dim() < inputs.dim() or len(reference) == 1
-    try:
-        reference = reference.expand(1 if shared else len(inputs), *inputs.shape[1:])
-    except RuntimeError as error:
-        raise ValueError(
-            f"a reference of shape {tuple(reference.shape)} does not broadcast to inputs of shape "
-            f"{tuple(inputs.shape)}; several references are a list of such tensors"
-        ) from error
-    if not torch.isfinite(reference).all():
-        raise ValueError("a reference holds NaN or infinity")
-    return [reference.to(inputs)]
-
-
-def _logit_weights(target: Tensor | int, logits: Tensor, mean_normalize: bool) -> Tensor:
+def _logit_weights(target: Tensor, logits: Tensor, mean_normalize: bool) -> Tensor:
     n_inputs, n_classes = logits.shape
-    target = torch.as_tensor(target, device=logits.device)
-    if target.dtype != torch.long or target.shape not in ((), (n_inputs,)):
-        raise ValueError(
-            f"target must be one class index or a LongTensor of shape ({n_inputs},), it is "
-            f"{target.dtype} of shape {tuple(target.shape)}"
-        )
-    outside = ((target < 0) | (target >= n_classes)).flatten().nonzero().flatten()
-    if len(outside) > 0:
-        index = int(outside[0])
-        raise ValueError(
-            f"target {int(target.flatten()[index])} of input {index} is no logit of the model: "
-            f"it has {n_classes}"
-        )
+    check_target_range(target, n_classes)
     weights = torch.zeros_like(logits)
     weights[torch.arange(n_inputs, device=logits.device), target] = 1.0
     return weights - 1.0 / n_classes if mean_normalize else weights

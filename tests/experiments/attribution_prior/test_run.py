@@ -30,7 +30,14 @@ from experiments.attribution_prior.verdicts import ahead, compare_with_published
 
 SETTINGS = {
     "n_repetitions": 5,
-    "methods": ["unregularised", "unregularised_without_bias", "rrr", "gradient", "expected_gradients", "x_gradient"],
+    "methods": [
+        "unregularised",
+        "unregularised_without_bias",
+        "rrr",
+        "gradient",
+        "expected_gradients",
+        "x_gradient",
+    ],
     "lambdas": [0.1, 1.0],
     "n_references": 1,
     "settings": {
@@ -140,7 +147,11 @@ def test_what_the_configuration_asks_for():
     assert listed[0] == Training("unregularised", 0, None, 5, 5)
     assert Training("expected_gradients", 1, (0.1, 1.0), 5, 5) in listed
     # The number of references of the comparison is not trained again for the curve.
-    assert [(t.n_gradients, t.strengths, t.n_repetitions) for t in listed if t.method == "expected_gradients"] == [
+    assert [
+        (t.n_gradients, t.strengths, t.n_repetitions)
+        for t in listed
+        if t.method == "expected_gradients"
+    ] == [
         (1, (0.1, 1.0), 5),
         (2, (1.0,), 3),
         (4, (1.0,), 3),
@@ -298,7 +309,9 @@ def test_differences_pair_the_repetitions(summary):
     rows = compared.set_index("method")
     assert list(rows.index) == ["unregularised", "expected_gradients"]
     # 0.1 in every repetition: an interval of no width, which unpaired ones would not have.
-    assert rows.loc["expected_gradients", ["xg_minus_method", "low", "high"]].tolist() == pytest.approx([0.1] * 3)
+    assert rows.loc[
+        "expected_gradients", ["xg_minus_method", "low", "high"]
+    ].tolist() == pytest.approx([0.1] * 3)
     assert rows.loc["unregularised", "xg_minus_method"] == pytest.approx(0.3)
     assert (rows["xg_lambda"] == 1.0).all() and (rows["n_reps"] == 3).all()
 

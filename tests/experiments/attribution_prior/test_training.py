@@ -410,7 +410,11 @@ def test_networks_with_and_without_prior_start_alike() -> None:
             training.penalty.nan_to_num(0.0)
         )
         first[method] = cross_entropy[:, 0, 0].tolist()
-    biased = [value for m in ("unregularised", "rrr", "gradient", "expected_gradients", "ig") for value in first[m]]
+    biased = [
+        value
+        for m in ("unregularised", "rrr", "gradient", "expected_gradients", "ig")
+        for value in first[m]
+    ]
     unbiased = first["unregularised_without_bias"] + first["x_gradient"]
     assert biased == pytest.approx([biased[0]] * 9, abs=1e-6)
     assert unbiased == pytest.approx([unbiased[0]] * 3, abs=1e-6)

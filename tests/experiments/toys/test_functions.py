@@ -21,7 +21,6 @@ def attribute_toy(toy, key, inputs, n_steps=300):
     return load_attributions({key: call})[key](toy.network, inputs, target)
 
 
-
 def inputs_of(name):
     """Points off the kinks, where the gradient is not defined."""
     points = {
@@ -102,6 +101,3 @@ def test_lines_hold_both_ends():
     assert line.tolist() == [[0.0, 1.0], [0.5, 1.0], [1.0, 1.0], [1.5, 1.0], [2.0, 1.0]]
     assert line.dtype == torch.float64
 
-
-def test_every_method_has_a_name():
-    assert list(TOY_METHODS) == list(TOY_ATTRIBUTIONS)

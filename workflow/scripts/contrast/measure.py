@@ -2,8 +2,8 @@
 
 import torch
 
-from experiments.files import load_split
 from experiments.contrast.run import measure
+from experiments.files import load_split
 from experiments.job import Job
 from experiments.networks.checkpoints import load_model
 from experiments.tables import label_rows

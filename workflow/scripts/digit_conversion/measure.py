@@ -20,9 +20,7 @@ with Job(snakemake) as job:
         nets, data, methods, settings, job.device, lambda work: job.progress(work, "batches")
     )
     # Enough digits to tell all float32 apart.
-    label_rows(conversions, weights=weights).to_csv(
-        results.table, index=False, float_format="%.9g"
-    )
+    label_rows(conversions, weights=weights).to_csv(results.table, index=False, float_format="%.9g")
     nets_from = read_header(files.regular)["provenance"]
     inputs = [files.regular, files.x, files.test]
     job.write_facts(results.facts, inputs, nets=nets_from)

@@ -4,8 +4,8 @@ import torch
 
 from experiments.files import verified_files
 from experiments.genomics.network import load_genomics_convnet
-from experiments.genomics.storage import save_sequences
 from experiments.genomics.simulation import read_names, read_simdata
+from experiments.genomics.storage import save_sequences
 from experiments.job import Job
 from experiments.networks.checkpoints import save_model
 

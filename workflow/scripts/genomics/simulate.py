@@ -2,8 +2,8 @@
 
 import torch
 
-from experiments.genomics.storage import read_motifs, save_sequences, split_sequences
 from experiments.genomics.simulation import simulate_sequences
+from experiments.genomics.storage import read_motifs, save_sequences, split_sequences
 from experiments.job import Job
 
 with Job(snakemake) as job:

@@ -1,0 +1,359 @@
+"""The checks that every part of the library makes of its arguments, and evaluation mode.
+
+Messages say what an argument must be and what it is: "..., got ...". Where one image of a batch is
+at fault, they name it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Put every module into evaluation mode, and afterwards back into the mode it had.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Net whose modules may be in different modes.
+
+    Yields
+    ------
+    None
+        While the modules are in evaluation mode.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        for module, _ in modes:
+            module.training = False
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def check_model(model: object) -> None:
+    """Refuse a model that is not a module, whose modes could not be restored.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Net to look at.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
+
+
+def check_inputs(inputs: object, name: str = "inputs") -> None:
+    """Refuse a batch of inputs that no gradient can be attributed to.
+
+    Parameters
+    ----------
+    inputs : Tensor of shape (N, ...)
+        Batch to look at.
+    name : str, default "inputs"
+        How messages call it.
+
+    Raises
+    ------
+    TypeError
+        If it is not a floating-point tensor.
+    ValueError
+        If it has no batch and feature dimension, is empty, or holds NaN or infinity (the message
+        names the first such image).
+    """
+    if not isinstance(inputs, Tensor):
+        raise TypeError(f"{name} must be a Tensor, got {type(inputs).__name__}")
+    if not inputs.is_floating_point():
+        raise TypeError(f"{name} must be floating-point, got {inputs.dtype}: convert them first")
+    if inputs.ndim < 2 or inputs.numel() == 0:
+        raise ValueError(
+            f"{name} must be a non-empty batch of shape (N, F) or (N, C, H, W), "
+            f"got {tuple(inputs.shape)}"
+        )
+    check_finite(inputs, name)
+
+
+def check_finite(values: Tensor, name: str) -> None:
+    """Refuse NaN and infinity.
+
+    Parameters
+    ----------
+    values : Tensor of shape (N, ...)
+        Batch to look at.
+    name : str
+        How messages call it.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite; the message names the first such image.
+    """
+    finite = torch.isfinite(values).flatten(1).all(1)
+    if not finite.all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity in {name}[{_first(~finite)}]")
+
+
+def check_images(inputs: object, name: str = "inputs") -> None:
+    """Refuse a batch that does not consist of images.
+
+    Parameters
+    ----------
+    inputs : Tensor of shape (N, C, H, W)
+        Batch to look at.
+    name : str, default "inputs"
+        How messages call it.
+
+    Raises
+    ------
+    TypeError
+        If it is not a floating-point tensor.
+    ValueError
+        If it has another shape, is empty, or holds NaN or infinity.
+    """
+    if isinstance(inputs, Tensor) and inputs.ndim != 4:
+        raise ValueError(f"{name} must have shape (N, C, H, W), got {tuple(inputs.shape)}")
+    check_inputs(inputs, name)
+
+
+def validated_target(target: Tensor | int, inputs: Tensor) -> Tensor:
+    """Class index of every image.
+
+    Parameters
+    ----------
+    target : Tensor of shape (N,), integer, or int
+        Class index per image, or one for all images.
+    inputs : Tensor of shape (N, ...)
+        The images.
+
+    Returns
+    -------
+    Tensor of shape (N,), int64
+        On the device of the inputs, and not from inference mode.
+
+    Raises
+    ------
+    TypeError
+        If the target is not made of integers.
+    ValueError
+        If its shape is another one.
+    """
+    if _is_integer(target):
+        with torch.inference_mode(False):
+            return torch.full((len(inputs),), int(target), device=inputs.device)
+    if not isinstance(target, Tensor):
+        raise TypeError(f"target must be an integer Tensor or an int, got {type(target).__name__}")
+    if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
+        raise TypeError(f"target must be an integer Tensor of class indices, got {target.dtype}")
+    if target.shape != inputs.shape[:1]:
+        raise ValueError(
+            f"target must have shape ({len(inputs)},), one class index per image, "
+            f"got {tuple(target.shape)}"
+        )
+    return usable(target.detach().to(inputs.device, torch.long))
+
+
+def validated(model: nn.Module, inputs: Tensor, target: Tensor | int) -> tuple[Tensor, Tensor]:
+    """Check what every attribution is given.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Net to be explained.
+    inputs : Tensor of shape (N, ...)
+        Images or feature vectors.
+    target : Tensor of shape (N,), integer, or int
+        Class index per image, or one for all images.
+
+    Returns
+    -------
+    inputs : Tensor of shape (N, ...)
+        Detached, and not from inference mode, which autograd refuses.
+    target : Tensor of shape (N,), int64
+        On the device of the inputs.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If one of them cannot be used; the message says which and why.
+    """
+    check_model(model)
+    check_inputs(inputs)
+    return usable(inputs.detach()), validated_target(target, inputs)
+
+
+def validated_baselines(baselines: Tensor | float | None, inputs: Tensor) -> Tensor:
+    """Bring baselines to the shape, dtype and device of the inputs.
+
+    Parameters
+    ----------
+    baselines : Tensor or float, optional
+        None for zero, a number, or a tensor that broadcasts to the inputs.
+    inputs : Tensor of shape (N, ...)
+        Images or feature vectors.
+
+    Returns
+    -------
+    Tensor of shape (N, ...) or (1, ...)
+        One row if all images share the baseline.
+
+    Raises
+    ------
+    TypeError
+        If the baselines are something else.
+    ValueError
+        If they do not broadcast, or hold NaN or infinity.
+    """
+    if baselines is None:
+        baselines = 0.0
+    if isinstance(baselines, Real) and not isinstance(baselines, bool):
+        baselines = torch.tensor(baselines, dtype=inputs.dtype)
+    if not isinstance(baselines, Tensor):
+        raise TypeError(
+            f"baselines must be None, a number or a Tensor, got {type(baselines).__name__}"
+        )
+    baselines = usable(baselines.detach().to(inputs))
+    if not torch.isfinite(baselines).all():
+        raise ValueError(
+            f"baselines must be finite, got NaN or infinity in shape {tuple(baselines.shape)}"
+        )
+    shared = baselines.ndim < inputs.ndim or len(baselines) == 1
+    try:
+        return baselines.expand(1 if shared else len(inputs), *inputs.shape[1:])
+    except RuntimeError as error:
+        raise ValueError(
+            f"baselines must broadcast to inputs of shape {tuple(inputs.shape)}, "
+            f"got {tuple(baselines.shape)}"
+        ) from error
+
+
+def difference_from(baselines: Tensor | float | None, inputs: Tensor) -> Tensor:
+    """Subtract baselines from inputs.
+
+    Parameters
+    ----------
+    baselines : Tensor or float, optional
+        As in `validated_baselines`.
+    inputs : Tensor of shape (N, ...)
+        Images or feature vectors.
+
+    Returns
+    -------
+    Tensor of shape (N, ...)
+        The inputs themselves where the baseline is None.
+    """
+    return inputs if baselines is None else inputs - validated_baselines(baselines, inputs)
+
+
+def check_logits(logits: object, n_rows: int) -> Tensor:
+    """Return the output of a net, if it consists of logits.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (N, K)
+        Output of the net.
+    n_rows : int
+        Number N of images that were put in.
+
+    Returns
+    -------
+    Tensor of shape (N, K)
+        The same tensor.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is something else.
+    """
+    if not isinstance(logits, Tensor):
+        raise TypeError(f"the net must return a Tensor of logits, got {type(logits).__name__}")
+    if logits.ndim != 2 or len(logits) != n_rows:
+        raise ValueError(
+            f"the net must return logits of shape ({n_rows}, K), got {tuple(logits.shape)}"
+        )
+    return logits
+
+
+def check_target_range(target: Tensor, n_outputs: int) -> None:
+    """Refuse a target that the net has no logit for.
+
+    Parameters
+    ----------
+    target : Tensor of shape (N,), int64
+        Class index of every image.
+    n_outputs : int
+        Number K of logits.
+
+    Raises
+    ------
+    ValueError
+        If an index is outside [0, K); the message names the first such image.
+    """
+    outside = (target < 0) | (target >= n_outputs)
+    if outside.any():
+        image = _first(outside)
+        raise ValueError(
+            f"target must be in [0, {n_outputs}), the outputs of the net, "
+            f"got target[{image}] = {int(target[image])}"
+        )
+
+
+def check_positive_integer(name: str, value: object) -> None:
+    """Refuse a number of things that is not at least one.
+
+    Parameters
+    ----------
+    name : str
+        How messages call it.
+    value : int
+        The number.
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer.
+    ValueError
+        If it is less than 1.
+    """
+    if not _is_integer(value):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def usable(tensor: Tensor) -> Tensor:
+    """Return a tensor that autograd can use: a copy of one from inference mode, others as they are.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Any tensor.
+
+    Returns
+    -------
+    Tensor
+        With the same values.
+    """
+    with torch.inference_mode(False):
+        return tensor.clone() if tensor.is_inference() else tensor
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _first(flags: Tensor) -> int:
+    """Index of the first flag that is set."""
+    return int(flags.int().argmax())
