@@ -37,6 +37,11 @@ CLAIMS = os.path.normpath(f"{BASE}/workflow/claims.yaml")
 # Declared by every job that runs a network; on the CPU no GPU is asked for.
 GPU = int(config["device"] == "cuda")
 
+# Sections of the configuration that are an experiment.
+EXPERIMENTS = [
+    name for name in config if os.path.isfile(f"{workflow.basedir}/experiments/{name}/run.py")
+]
+
 # What the report shows, and what makes up one experiment: filled in by the rules' outputs.
 TABLES, FIGURES, TARGETS = [], [], defaultdict(list)
 
