@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+
+from experiments.statistics import bootstrap_interval
 
 __all__ = ["PairedDifference", "paired_difference", "select_strength"]
 
@@ -30,12 +31,12 @@ class PairedDifference:
     confidence: float
 
 
-def select_strength(validation_auc: Tensor) -> int:
+def select_strength(validation_auc: np.ndarray) -> int:
     """Index of the strength with the best mean validation ROC-AUC over the repetitions.
 
     Parameters
     ----------
-    validation_auc : Tensor of shape (L, R)
+    validation_auc : numpy.ndarray of shape (L, R)
         Of the chosen epoch, for L strengths and R repetitions.
 
     Returns
@@ -52,27 +53,27 @@ def select_strength(validation_auc: Tensor) -> int:
     ----------
     Hesse et al. (2021), Sec. 4.3.
     """
-    if validation_auc.ndim != 2 or validation_auc.numel() == 0:
+    validation_auc = np.asarray(validation_auc, np.float64)
+    if validation_auc.ndim != 2 or validation_auc.size == 0:
         raise ValueError(
-            f"validation AUCs (strengths, repetitions) are expected, not of shape "
-            f"{tuple(validation_auc.shape)}"
+            f"validation AUCs (strengths, repetitions) are expected, got shape "
+            f"{validation_auc.shape}"
         )
-    if bool(validation_auc.isnan().any()):
-        strength, repetition = validation_auc.isnan().nonzero()[0].tolist()
+    if np.isnan(validation_auc).any():
+        strength, repetition = np.argwhere(np.isnan(validation_auc))[0].tolist()
         raise ValueError(
             f"the validation AUC of strength {strength} and repetition {repetition} (counted from "
             "0) is nan"
         )
-    means = validation_auc.double().mean(1).tolist()
-    return means.index(max(means))
+    return int(validation_auc.mean(1).argmax())
 
 
 def paired_difference(
-    first: Tensor,
-    second: Tensor,
-    generator: torch.Generator,
+    first: np.ndarray,
+    second: np.ndarray,
+    resamples: int = 10_000,
     confidence: float = 0.95,
-    n_resamples: int = 10_000,
+    seed: int = 0,
 ) -> PairedDifference:
     """Mean of ``first - second`` with a percentile bootstrap interval over the repetitions.
 
@@ -81,15 +82,15 @@ def paired_difference(
 
     Parameters
     ----------
-    first, second : Tensor of shape (R,)
+    first, second : numpy.ndarray of shape (R,)
         A quantity of two methods, such as the test ROC-AUC, for the same repetitions in the same
         order.
-    generator : torch.Generator
-        For the resampling; on the CPU.
+    resamples : int, default 10000
+        Bootstrap samples.
     confidence : float, default 0.95
         Level of the interval.
-    n_resamples : int, default 10000
-        Bootstrap samples.
+    seed : int, default 0
+        Of the resampling.
 
     Returns
     -------
@@ -99,26 +100,20 @@ def paired_difference(
     Raises
     ------
     ValueError
-        If the tensors do not match, a value is not finite, or a setting is impossible.
-
-    References
-    ----------
-    Efron and Tibshirani (1993), "An Introduction to the Bootstrap", Sec. 13.3.
+        If the vectors do not match, a value is not finite, or a setting is impossible.
     """
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.ndim != 1 or first.shape != second.shape or len(first) < 2:
         raise ValueError(
-            "two vectors over the same two or more repetitions are expected, not shapes "
-            f"{tuple(first.shape)} and {tuple(second.shape)}"
+            "two vectors over the same two or more repetitions are expected, got shapes "
+            f"{first.shape} and {second.shape}"
         )
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, not {confidence!r}")
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be at least 1, not {n_resamples!r}")
-    differences = first.double().cpu() - second.double().cpu()
-    if not bool(differences.isfinite().all()):
+        raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
+    if resamples < 1:
+        raise ValueError(f"resamples must be at least 1, got {resamples!r}")
+    differences = first - second
+    if not np.isfinite(differences).all():
         raise ValueError("a difference of two repetitions is not finite")
-    drawn = torch.randint(len(differences), (n_resamples, len(differences)), generator=generator)
-    means = differences[drawn].mean(1)
-    tail = (1 - confidence) / 2
-    low, high = torch.quantile(means, torch.tensor([tail, 1 - tail], dtype=means.dtype)).tolist()
-    return PairedDifference(float(differences.mean()), low, high, confidence)
+    low, high = bootstrap_interval(differences, resamples, confidence, seed)
+    return PairedDifference(float(differences.mean()), float(low), float(high), confidence)

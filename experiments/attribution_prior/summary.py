@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-import torch
 
 from experiments.attribution_prior.comparison import (
     PairedDifference,
@@ -53,8 +52,8 @@ def merge_shards(shards: Sequence[pd.DataFrame]) -> pd.DataFrame:
         numbers = rows["repetition"].tolist()
         if numbers != list(range(len(numbers))):
             raise ValueError(
-                f"the shards do not fit together: of {dict(zip(CASE, case, strict=True))} there "
-                f"are the repetitions {numbers}; delete them and run snakemake again"
+                f"inconsistent shards for {dict(zip(CASE, case, strict=True))}: found repetitions "
+                f"{numbers}; delete them and run snakemake again"
             )
     return merged
 
@@ -131,7 +130,7 @@ def summarise(
     summary = pd.DataFrame(rows)
     for method, group in compared.groupby("method", sort=False):
         scores = group.pivot(index="lambda", columns="repetition", values="val_auc")
-        chosen = scores.index[select_strength(torch.tensor(scores.to_numpy()))]
+        chosen = scores.index[select_strength(scores.to_numpy())]
         of_method = summary["method"] == method
         summary.loc[of_method, "selected"] = summary.loc[of_method, "lambda"] == chosen
     return summary
@@ -257,10 +256,4 @@ def _seconds_per_epoch(rows: pd.DataFrame) -> float:
 def _difference(
     first: pd.Series, second: pd.Series, bootstrap: Mapping[str, Any], seed: int
 ) -> PairedDifference:
-    return paired_difference(
-        torch.tensor(first.to_numpy()),
-        torch.tensor(second.to_numpy()),
-        torch.Generator().manual_seed(seed),
-        bootstrap["confidence"],
-        bootstrap["resamples"],
-    )
+    return paired_difference(first.to_numpy(), second.to_numpy(), **bootstrap, seed=seed)

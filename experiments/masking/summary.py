@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import bootstrap
 from torch import Tensor
 
+from experiments.statistics import bootstrap_interval
 from xgradient.masking import CURVES, InsertionDeletion, MaskingCurves
 
 __all__ = ["image_areas", "mean_curves", "merge_scores", "summarise"]
@@ -128,21 +128,11 @@ def summarise(areas: pd.DataFrame, resamples: int, confidence: float, seed: int)
     methods = list(dict.fromkeys(areas["method"]))
     # (methods, metrics, images)
     values = np.stack([areas.loc[areas["method"] == m, names].to_numpy().T for m in methods])
-    # Percentiles and not BCa, which divides by zero where all images have the same value.
-    interval = bootstrap(
-        (values,),
-        np.mean,
-        axis=-1,
-        n_resamples=resamples,
-        batch=max(1, 10**7 // values.size),
-        confidence_level=confidence,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
+    low, high = bootstrap_interval(values, resamples, confidence, seed)
     summary = pd.DataFrame(values.mean(-1), columns=names)
     summary.insert(0, "method", methods)
     summary.insert(1 + len(paper), "n_images", values.shape[-1])
     for column, name in enumerate(names):
-        summary[f"{name}_low"] = interval.low[:, column]
-        summary[f"{name}_high"] = interval.high[:, column]
+        summary[f"{name}_low"] = low[:, column]
+        summary[f"{name}_high"] = high[:, column]
     return summary

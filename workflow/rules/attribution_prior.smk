@@ -89,7 +89,14 @@ rule summarise_attribution_prior:
         differences=f"{PRIORS_FOLDER}/differences.csv",
         facts=f"{PRIORS_FOLDER}/facts.json",
     params:
-        settings=part_of("attribution_prior", "n_references", "settings", "eg_references"),
+        settings=part_of(
+            "attribution_prior",
+            "n_repetitions",
+            "n_references",
+            "lambdas",
+            "settings",
+            "eg_references",
+        ),
         bootstrap=PRIORS["bootstrap"],
         seed=seed("attribution_prior_bootstrap"),
     log:

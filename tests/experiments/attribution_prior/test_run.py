@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from experiments.attribution_prior.verdicts import ahead, compare_with_published, why_untestable
 
 from experiments.attribution_prior.chunk import NonFiniteLossError
 from experiments.attribution_prior.run import (
@@ -26,7 +27,6 @@ from experiments.attribution_prior.summary import (
     summarise,
 )
 from experiments.attribution_prior.training import PriorSettings, train_repetitions
-from experiments.attribution_prior.verdicts import ahead, compare_with_published, why_untestable
 
 SETTINGS = {
     "n_repetitions": 5,
@@ -281,7 +281,7 @@ def test_strengths_are_selected_by_validation_and_not_by_test(summary):
     chosen = summary[summary["selected"]]
     assert dict(zip(chosen["method"], chosen["lambda"], strict=True)) == {
         "unregularised": 0.0,
-        "expected_gradients": 1.0,  # mean validation 0.8 against 0.7, though the test says otherwise
+        "expected_gradients": 1.0,  # validation 0.8 against 0.7, though not in the test
         "x_gradient": 1.0,
         "ig": 1.0,
     }

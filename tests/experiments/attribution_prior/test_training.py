@@ -500,9 +500,8 @@ def test_defaults_are_the_published_protocol() -> None:
     assert PriorSettings() == PriorSettings(100, 100, (512, 128, 32), 100, 1e-3, 1)
     features, labels = table(n=240)
     short = replace(PriorSettings(), epochs=1)
-    assert train_repetitions(features, labels, [0], "gradient", settings=short).strengths.tolist() == [
-        0.01, 0.1, 1, 10, 100,
-    ]  # fmt: skip
+    trained = train_repetitions(features, labels, [0], "gradient", settings=short)
+    assert trained.strengths.tolist() == [0.01, 0.1, 1, 10, 100]
     assert len(STRENGTHS) == 5
     unregularised = train_repetitions(features, labels, [0], "unregularised", settings=short)
     assert unregularised.strengths.tolist() == [0.0]

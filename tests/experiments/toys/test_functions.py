@@ -100,4 +100,3 @@ def test_lines_hold_both_ends():
     line = toy.line(5)
     assert line.tolist() == [[0.0, 1.0], [0.5, 1.0], [1.0, 1.0], [1.5, 1.0], [2.0, 1.0]]
     assert line.dtype == torch.float64
-

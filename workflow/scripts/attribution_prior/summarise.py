@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from experiments.attribution_prior.protocol import protocol_of, published_curve
 from experiments.attribution_prior.summary import (
     compare_with_xg,
     eg_curve,
@@ -27,6 +28,8 @@ with Job(snakemake) as job:
     )
     differences = compare_with_xg(repetitions, summary, bootstrap, job.seed)
     curve = eg_curve(repetitions, summary, settings["eg_references"], bootstrap, job.seed)
+    summary["protocol"] = protocol_of(settings)
+    curve["protocol"] = protocol_of(settings, **published_curve(settings["eg_references"]))
     repetitions.insert(0, "dataset", data["dataset"])
     for path, frame in (
         (results.repetitions, repetitions),
