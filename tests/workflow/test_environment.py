@@ -13,6 +13,8 @@ import nbformat
 import pytest
 import yaml
 
+import xgradient
+
 PIN = re.compile(r"([A-Za-z0-9_.-]+)==([^\s;]+)(?:\s*;\s*(.*))?$")
 ROOMS = {"xgradient", "experiments", "workflow"}
 
@@ -31,8 +33,8 @@ def pins(lines):
     return found
 
 
-def third_party_imports(folder):
-    """Return the top-level packages that the Python files in a folder import, ours excluded."""
+def imports(folder):
+    """Return the top-level packages that the Python files in a folder import, but for Python's."""
     found = set()
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -40,7 +42,7 @@ def third_party_imports(folder):
                 found |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 found.add(node.module.split(".")[0])
-    return found - sys.stdlib_module_names - ROOMS
+    return found - sys.stdlib_module_names
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +71,17 @@ def test_all_declared_dependencies_are_locked(project, locked):
     assert locked["torch"] == "2.14.1" and locked["torchvision"] == "0.29.1"
 
 
+def test_doors_between_the_rooms_open_in_one_direction(root):
+    assert imports(root / "xgradient") <= {"xgradient", "torch", "numpy"}
+    assert imports(root / "experiments").isdisjoint({"workflow", "snakemake", "tests"})
+    assert imports(root / "workflow").isdisjoint({"workflow", "tests"})
+
+
 @pytest.mark.parametrize("room", ["experiments", "workflow"])
 def test_what_a_room_imports_is_declared(root, project, room):
     declared = {normalised(name) for name in project["optional-dependencies"]["pipeline"]}
     distributions = packages_distributions()
-    for module in third_party_imports(root / room):
+    for module in imports(root / room) - ROOMS:
         names = {normalised(name) for name in distributions.get(module, [module])}
         assert names & declared, f"{room}/ imports {module}, which the extra pipeline lacks"
 
@@ -81,6 +89,22 @@ def test_what_a_room_imports_is_declared(root, project, room):
 def test_requirements_name_versions_and_no_index(root):
     lines = (root / "requirements.txt").read_text().splitlines()
     assert all(line.startswith("#") or PIN.match(line) for line in lines)
+
+
+def test_a_release_has_one_version(root, project):
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    assert project["version"] == xgradient.__version__ == citation["version"]
+    assert f"## [{project['version']}]" in (root / "CHANGELOG.md").read_text()
+
+
+def test_a_commit_runs_the_tools_of_make_lint(root):
+    makefile = (root / "Makefile").read_text()
+    recipes = re.findall(r"^(?:lint|types):.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    tools = re.findall(r"^\t\$\(BIN\)/(\S+)", "".join(recipes), re.MULTILINE)
+    hooks = yaml.safe_load((root / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    assert sorted(f".venv/bin/{tool}" for tool in tools) == sorted(
+        hook["entry"].split()[0] for hook in hooks
+    )
 
 
 def test_notebooks_are_templates(root):
