@@ -8,7 +8,7 @@ BENCHMARKS := $(filter-out benchmarks/common.py benchmarks/plot.py,$(wildcard be
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MPLBACKEND := agg
 
-.PHONY: all setup lint unit smoke test benchmark clean
+.PHONY: all setup lint types unit smoke test benchmark clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -26,13 +26,20 @@ setup: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	touch $@
 
+# The checks of .pre-commit-config.yaml, over everything.
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/codespell
+	$(MAKE) --no-print-directory types
 	$(BIN)/snakemake --lint
 
+types: setup
+	$(BIN)/mypy
+
 unit: setup
-	$(BIN)/python -m pytest tests --ignore=tests/pipeline --numprocesses auto --dist worksteal
+	$(BIN)/python -m pytest tests --ignore=tests/pipeline --numprocesses auto --dist worksteal --cov
 
 smoke: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
@@ -47,4 +54,4 @@ benchmark: setup
 	@echo "Benchmarks:  results/benchmarks/  (CSV, PDF, PNG)"
 
 clean:
-	rm -rf results/*/ results/report.html results/config.yaml .snakemake
+	rm -rf results/*/ results/report.html results/config.yaml .snakemake .coverage

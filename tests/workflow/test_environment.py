@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 
 import nbformat
 import pytest
 import yaml
 
+import xgradient
+
 PIN = re.compile(r"([A-Za-z0-9_.-]+)==([^\s;]+)(?:\s*;\s*(.*))?$")
+ROOMS = {"xgradient", "experiments", "workflow"}
+
+
+def normalised(name):
+    return re.match(r"[A-Za-z0-9_.-]+", name)[0].lower().replace("_", "-")
 
 
 def pins(lines):
@@ -19,36 +29,82 @@ def pins(lines):
     for line in lines:
         match = PIN.match(line.strip())
         if match and not (match[3] and ">= '3.12'" in match[3]):
-            found[match[1].lower().replace("_", "-")] = match[2]
+            found[normalised(match[1])] = match[2]
     return found
 
 
-@pytest.fixture
+def imports(folder):
+    """Return the top-level packages that the Python files in a folder import, but for Python's."""
+    found = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                found.add(node.module.split(".")[0])
+    return found - sys.stdlib_module_names
+
+
+@pytest.fixture(scope="module")
 def locked(root):
     return pins((root / "requirements.txt").read_text().splitlines())
 
 
-def test_the_conda_environment_has_the_locked_versions(root, locked):
+@pytest.fixture(scope="module")
+def project(root):
+    return tomllib.loads((root / "pyproject.toml").read_text())["project"]
+
+
+def test_the_conda_environment_is_the_extra_for_the_pipeline(root, project):
     environment = yaml.safe_load((root / "envs/xgradient.yaml").read_text())
     listed = next(part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
-    assert len(pins(listed)) == len(listed) > 20
-    assert {name: locked.get(name) for name in pins(listed)} == pins(listed)
+    assert len(pins(listed)) == len(listed)
+    assert pins(listed) == pins(project["optional-dependencies"]["pipeline"])
 
 
-def test_all_declared_dependencies_are_locked(root, locked):
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+def test_all_declared_dependencies_are_locked(project, locked):
     extras = project["optional-dependencies"]
     declared = [*project["dependencies"], *extras["pipeline"], *extras["test"]]
-    names = {re.match(r"[A-Za-z0-9_.-]+", name)[0].lower().replace("_", "-") for name in declared}
-    assert names <= set(locked)
+    assert {normalised(name) for name in declared} <= set(locked)
     pinned = pins([*extras["pipeline"], *extras["test"]])
     assert {name: locked[name] for name in pinned} == pinned
     assert locked["torch"] == "2.14.1" and locked["torchvision"] == "0.29.1"
 
 
+def test_doors_between_the_rooms_open_in_one_direction(root):
+    assert imports(root / "xgradient") <= {"xgradient", "torch", "numpy"}
+    assert imports(root / "experiments").isdisjoint({"workflow", "snakemake", "tests"})
+    assert imports(root / "workflow").isdisjoint({"workflow", "tests"})
+
+
+@pytest.mark.parametrize("room", ["experiments", "workflow"])
+def test_what_a_room_imports_is_declared(root, project, room):
+    declared = {normalised(name) for name in project["optional-dependencies"]["pipeline"]}
+    distributions = packages_distributions()
+    for module in imports(root / room) - ROOMS:
+        names = {normalised(name) for name in distributions.get(module, [module])}
+        assert names & declared, f"{room}/ imports {module}, which the extra pipeline lacks"
+
+
 def test_requirements_name_versions_and_no_index(root):
     lines = (root / "requirements.txt").read_text().splitlines()
     assert all(line.startswith("#") or PIN.match(line) for line in lines)
+
+
+def test_a_release_has_one_version(root, project):
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    assert project["version"] == xgradient.__version__ == citation["version"]
+    assert f"## [{project['version']}]" in (root / "CHANGELOG.md").read_text()
+
+
+def test_a_commit_runs_the_tools_of_make_lint(root):
+    makefile = (root / "Makefile").read_text()
+    recipes = re.findall(r"^(?:lint|types):.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    tools = re.findall(r"^\t\$\(BIN\)/(\S+)", "".join(recipes), re.MULTILINE)
+    hooks = yaml.safe_load((root / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    assert sorted(f".venv/bin/{tool}" for tool in tools) == sorted(
+        hook["entry"].split()[0] for hook in hooks
+    )
 
 
 def test_notebooks_are_templates(root):
