@@ -11,11 +11,17 @@ from experiments.claims import load_claims
 from experiments.config import ConfigError, check_config
 from experiments.dependencies import import_closure
 from experiments.seeds import job_seed
-from experiments.data.catalogue import load_table
+from experiments.data.catalogue import CatalogueError, choose, load_catalogue
 
 try:
     check_config(config)
-except ConfigError as error:
+    # One file per data set; no other list of data sets is kept.
+    CATALOGUE = load_catalogue(f"{workflow.basedir}/workflow/datasets")
+    choose(CATALOGUE, config["dataset"], "images", "config: dataset")
+    for key in ("dataset", "fallback"):
+        if (name := config["attribution_prior"][key]) is not None:
+            choose(CATALOGUE, name, "mortality", f"config: attribution_prior.{key}")
+except (CatalogueError, ConfigError) as error:
     raise WorkflowError(str(error))
 
 # Paths are relative to the working directory, as Snakemake reports and records them.
@@ -27,8 +33,7 @@ DATASET = config["dataset"]
 ARCHITECTURES = config["networks"]["architectures"]
 NET = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}"
 ENVIRONMENT = f"{workflow.basedir}/envs/xgradient.yaml"
-DATASET_TABLE = os.path.normpath(f"{BASE}/workflow/datasets.yaml")
-EXTERNAL = load_table(DATASET_TABLE)
+DATASETS = os.path.normpath(f"{BASE}/workflow/datasets")
 CLAIM_LIST = os.path.normpath(f"{BASE}/workflow/claims.yaml")
 CLAIMS = load_claims(CLAIM_LIST)
 
@@ -74,9 +79,9 @@ def splits(dataset):
 
 
 def digests_of(dataset):
-    """Jobs depend on the digests of their own data set, not on the table as a whole: a new entry
-    for another data set must not retrain every net."""
-    return {file.name: file.digest for file in EXTERNAL[dataset].files}
+    """Jobs depend on the digests of their data set, not on the rest of its entry: another source
+    or a better citation must not retrain every net."""
+    return CATALOGUE[dataset].digests
 
 
 def digests(wildcards):

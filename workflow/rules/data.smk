@@ -4,18 +4,17 @@ SPLITS = splits(DATASET)
 
 
 wildcard_constraints:
-    dataset="|".join(EXTERNAL),
+    dataset="|".join(CATALOGUE),
 
 
 # The files themselves are no outputs: Snakemake deletes outputs before it runs a job again, and
 # what was downloaded, or put there by hand, must not be lost.
 rule fetch_dataset:
     input:
-        table=ancient(DATASET_TABLE),
+        dataset=ancient(f"{DATASETS}/{{dataset}}.yaml"),
     output:
         f"{RESULTS}/{{dataset}}/fetched.json",
     params:
-        dataset="{dataset}",
         data=config["data"],
         digests=digests,
     log:
@@ -33,14 +32,14 @@ rule prepare_dataset:
     input:
         # Only its existence matters: the digests are checked again when the files are read.
         fetched=ancient(rules.fetch_dataset.output),
-        table=ancient(DATASET_TABLE),
+        dataset=ancient(f"{DATASETS}/{{dataset}}.yaml"),
         code=code("prepare_dataset"),
     output:
         **splits("{dataset}"),
     params:
-        dataset="{dataset}",
         data=config["data"],
         digests=digests,
+        images=lambda wildcards: CATALOGUE[wildcards.dataset].images.model_dump(mode="json"),
         validation_images=config["validation_images"],
         limit_images=config["limit_images"],
         seed=seed("split"),

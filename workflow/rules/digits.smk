@@ -44,7 +44,7 @@ rule read_digit_weights:
     input:
         # Only its existence matters: the digests are checked again when the files are read.
         fetched=ancient(f"{RESULTS}/deeplift_mnist/fetched.json"),
-        table=ancient(DATASET_TABLE),
+        dataset=ancient(f"{DATASETS}/deeplift_mnist.yaml"),
         code=code("read_digit_weights"),
     output:
         regular=f"{RESULTS}/mnist/digit_convnet-published/regular.safetensors",

@@ -9,8 +9,7 @@ from experiments.genomics.simulation import read_names, read_simdata
 from experiments.job import Job
 
 with Job(snakemake) as job:
-    params = snakemake.params
-    files = verified_files(snakemake.input.table, params.dataset, params.data)
+    files = verified_files(snakemake.input.dataset, snakemake.params.data)
     facts = job.facts(files.values())
     model = load_genomics_convnet(files["keras2_conv1d_record_5_model_PQzyq_modelWeights.h5"])
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}

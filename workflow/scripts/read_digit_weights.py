@@ -6,7 +6,7 @@ from experiments.job import Job
 from xgradient.homogeneous import remove_biases
 
 with Job(snakemake) as job:
-    released = verified_files(snakemake.input.table, "deeplift_mnist", snakemake.params.data)
+    released = verified_files(snakemake.input.dataset, snakemake.params.data)
     regular = load_digit_convnet(released["keras2_mnist_cnn_allconv.h5"])
     facts = job.facts(released.values())
     save_tensors(snakemake.output.regular, regular.state_dict(), facts)
