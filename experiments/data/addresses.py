@@ -1,10 +1,10 @@
 """Web addresses, fetched with bounded patience.
 
-pooch was tried here and left out. Of what a download must guarantee it gives a temporary file, a
-SHA-256 and a rename. It reads without a bound on size or duration (a server that sends a byte at a
-time holds it for ever), asks again where asking is useless (status 404, a wrong digest), knows no
-git blob ids, verifies before decompression, and leaves files that only their owner can read.
-All of that would have to be written into a downloader class of our own, the size of this module.
+Why not pooch (1.9): it would contribute a temporary file, a SHA-256 and a rename. Tried against the
+server of the tests, it reads a body to its end however large it is and however slowly it drips,
+requests again after a status 404 or a wrong digest, where the answer can only be the same, verifies
+before decompression, knows no git blob ids, and leaves files that only their owner can read. Its
+downloader class would have to be replaced by this module, its verification by `fetch`.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """How patiently to fetch; see `experiments.data.fetch.fetch_dataset` for each field."""
+    """Time limits and retries; see `experiments.data.fetch.fetch_dataset` for each field."""
 
     timeout: float
     retries: int

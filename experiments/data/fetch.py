@@ -1,6 +1,6 @@
 """Fetching external files: several sources, one digest, and nothing unverified under its name.
 
-Every source is read as a stream into a temporary file beside the target, counted on the way, and
+Every source is read as a stream into a temporary file next to the target, counted on the way, and
 renamed to the target only if size and digest of what was written are the declared ones. Neither a
 wrong source nor an interruption at any moment can thus do harm.
 """
@@ -64,7 +64,7 @@ class FetchedFile:
 
 
 def _write_verified(stream: IO[bytes], file: DataFile, target: Path) -> Path:
-    """Copy a stream to a temporary file beside the target; return it if it is the declared file."""
+    """Copy a stream to a file next to the target; return its path if it is the declared file."""
     # Not tempfile.mkstemp: its files stay unreadable for others, whatever the umask says.
     temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     largest = _LARGEST if file.size is None else file.size

@@ -41,7 +41,7 @@ def denormalise(inputs: torch.Tensor, mean: Sequence[float], std: Sequence[float
     return (inputs * _per_channel(std, inputs) + _per_channel(mean, inputs)).clamp(0.0, 1.0)
 
 
-class ImageTensors(Dataset):
+class ImageTensors(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Images and labels in memory; a batch is indexed and normalised in one step.
 
     Parameters
@@ -119,7 +119,7 @@ def loader(
     shuffle: bool = False,
     drop_last: bool = False,
     generator: torch.Generator | None = None,
-) -> DataLoader:
+) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
     """Iterate over a data set in batches that are indexed as a whole, not image by image.
 
     Parameters
