@@ -12,7 +12,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
 
 __all__ = [
     "Compression",
@@ -25,6 +24,26 @@ __all__ = [
     "matching",
     "read_yaml",
 ]
+
+
+class _NotAllowed(ValueError):
+    """A value outside the allowed ones, which the message names."""
+
+
+class _UnknownKey(ValueError):
+    """A key outside the allowed ones.
+
+    Parameters
+    ----------
+    key : str
+        The key.
+    allowed : list of str
+        The allowed ones.
+    """
+
+    def __init__(self, key: str, allowed: list[str]) -> None:
+        super().__init__(f"unknown key {key!r}")
+        self.key, self.allowed = key, allowed
 
 
 def matching(pattern: str, meaning: str) -> AfterValidator:
@@ -41,7 +60,7 @@ def matching(pattern: str, meaning: str) -> AfterValidator:
 
     def check(value: str) -> str:
         if not compiled.fullmatch(value):
-            raise PydanticCustomError("not_allowed", "must be {meaning}", {"meaning": meaning})
+            raise _NotAllowed(f"must be {meaning}")
         return value
 
     return AfterValidator(check)
@@ -78,12 +97,8 @@ class Entry(BaseModel):
         if isinstance(data, dict):
             for key in data:
                 if key not in cls.model_fields:
-                    allowed = ", ".join(
-                        name for name in cls.model_fields if name not in cls.NOT_IN_FILES
-                    )
-                    raise PydanticCustomError(
-                        "unknown_key", "unknown", {"key": str(key), "allowed": allowed}
-                    )
+                    allowed = [name for name in cls.model_fields if name not in cls.NOT_IN_FILES]
+                    raise _UnknownKey(str(key), allowed)
         return data
 
 
@@ -116,7 +131,7 @@ def read_yaml(path: str | Path) -> Any:
 
 def _key(location: tuple[int | str, ...]) -> str:
     # Tags of alternatives are written <in angle brackets>, and pydantic marks keys as [key].
-    return ".".join(str(part) for part in location if str(part)[0] not in "<[")
+    return ".".join(str(part) for part in location if not str(part).startswith(("<", "[")))
 
 
 def _shortened(value: Any) -> str:
@@ -137,16 +152,19 @@ def first_problem(error: ValidationError) -> str:
     str
         Dotted key, given value and allowed values.
     """
-    first: ErrorDetails = error.errors(include_url=False)[0]
+    first = error.errors(include_url=False)[0]
     key, context = _key(first["loc"]), first.get("ctx", {})
-    if first["type"] == "unknown_key":
-        where = f"{key}.{context['key']}" if key else context["key"]
-        return f"unknown key {where!r}; allowed here: {context['allowed']}"
+    raised = context.get("error")
+    if isinstance(raised, _UnknownKey):
+        where = f"{key}.{raised.key}" if key else raised.key
+        return f"unknown key {where!r}; allowed here: {', '.join(raised.allowed)}"
     if first["type"] == "missing":
         return f"{key} is missing"
-    if first["type"] == "value_error":
-        return f"{key}: {context['error']}" if key else str(context["error"])
-    if first["type"] in ("model_type", "dict_type", "model_attributes_type"):
+    if isinstance(raised, _NotAllowed):
+        said = str(raised)
+    elif first["type"] == "value_error":
+        return f"{key}: {raised}" if key else str(raised)
+    elif first["type"] in ("model_type", "dict_type", "model_attributes_type"):
         said = "must be a mapping of keys to values"
     elif first["type"] in ("tuple_type", "list_type"):
         said = "must be a list"

@@ -190,6 +190,7 @@ MORTALITY_MISTAKES = [
     ("dropped", {"Age": " "}, "mortality.dropped.Age is ' ', but must be a text that is not empty"),
     ("dropped", ["Age"], "mortality.dropped is ['Age'], but must be a mapping of keys to values"),
     ("missing_codes", {"Age": "2"}, "mortality.missing_codes.Age is '2', but must be a valid"),
+    ("missing_codes", {"": 2}, "but must be a text that is not empty"),
     ("nominal", "Race", "mortality.nominal is 'Race', but must be a list"),
     ("drop", {}, "unknown key 'mortality.drop'; allowed here: table, labels, index_column, note,"),
 ]
