@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from experiments.data.catalogue import DigestError, find_problem, load_table
+from experiments.data.catalogue import DigestError, find_problem, load_dataset
 from experiments.data.tensors import ImageTensors
 
 __all__ = [
@@ -86,32 +86,30 @@ def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
         return {name: file.get_tensor(name) for name in sorted(file.keys())}, facts
 
 
-def verified_files(table: str | Path, dataset: str, data: str | Path) -> dict[str, Path]:
-    """Return the fetched files of a data set by name, after a look at their digests.
+def verified_files(dataset: str | Path, data: str | Path) -> dict[str, Path]:
+    """Return the fetched files of a data set by name, after verifying their digests.
 
     Parameters
     ----------
-    table : str or Path
-        The table of external files.
-    dataset : str
-        A data set of the table.
+    dataset : str or Path
+        The data set's entry in the catalogue, a YAML file.
     data : str or Path
         Folder of the downloaded files.
 
     Raises
     ------
     DigestError
-        If a file is missing or is not the one that the table describes.
+        If a file is missing or is not the one that the catalogue describes.
     """
-    files = {}
-    for file in load_table(table)[dataset].files:
-        path = Path(data) / dataset / file.name
+    entry, files = load_dataset(dataset), {}
+    for file in entry.files:
+        path = Path(data) / entry.name / file.name
         problem = find_problem(path, file)
         if problem is not None:
             raise DigestError(
                 f"{path} is not the expected file: {problem}; expected {file.description}. Move "
-                f"it away, delete the fetched.json of {dataset} in the results, and run snakemake "
-                "again."
+                f"it away, delete the fetched.json of {entry.name} in the results, and run "
+                "snakemake again."
             )
         files[file.name] = path
     return files

@@ -1,9 +1,8 @@
-"""The table that the prior experiment trains on: fetched, perhaps another one, and kept as CSV."""
+"""The table that the prior experiment trains on: fetched, or its fallback, and kept as CSV."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.attribution_prior.nhanes import MortalityTable, nhanes, nhanes18, nhefs
-from experiments.data.catalogue import ExternalDataset
+from experiments.attribution_prior.table import MortalityTable, read_mortality
+from experiments.data.catalogue import Dataset
 from experiments.data.fetch import FetchedFile, FetchError, fetch_dataset
 
 __all__ = ["FetchedTable", "fetch_table", "read_table", "table_facts", "write_table"]
@@ -25,47 +24,37 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FetchedTable:
-    """A table of features and mortality, and how it came to be this one.
+    """A table of features and mortality, with its provenance.
 
     Parameters
     ----------
+    dataset : Dataset
+        The entry of the catalogue that was read.
     table : MortalityTable
         The table.
     files : tuple of FetchedFile
-        What it was read from.
+        The files that it was read from.
     reason : str or None
         Why it is the fallback; None if it is the table that was asked for.
     """
 
+    dataset: Dataset
     table: MortalityTable
     files: tuple[FetchedFile, ...]
     reason: str | None
 
 
-def fetch_table(
-    external: Mapping[str, ExternalDataset],
-    dataset: str,
-    fallback: str | None,
-    data: str | Path,
-    drop: Sequence[Mapping[str, str]],
-    horizon: float,
-) -> FetchedTable:
-    """Fetch and read a data set; where its files cannot be had, the one that stands in for it.
+def fetch_table(dataset: Dataset, fallback: Dataset | None, data: str | Path) -> FetchedTable:
+    """Fetch and read a data set, or its fallback if the files cannot be fetched.
 
     Parameters
     ----------
-    external : mapping of str to ExternalDataset
-        The table of external files.
-    dataset : {"nhefs", "nhanes", "nhanes18"}
-        What is wanted.
-    fallback : str or None
-        What to take if no source delivers ``dataset``; None: fail.
+    dataset : Dataset
+        The data set asked for, with a section ``mortality``.
+    fallback : Dataset or None
+        Used instead if no source delivers ``dataset``; None: fail.
     data : str or Path
         Folder of the downloaded files, one subfolder per data set.
-    drop : sequence of mapping
-        Columns of nhefs that are no features, each as ``{"column": ..., "reason": ...}``.
-    horizon : float
-        Years within which a death counts, for nhanes18.
 
     Returns
     -------
@@ -75,30 +64,25 @@ def fetch_table(
     Raises
     ------
     FetchError
-        If neither can be had. Files that are there and wrong are never used.
+        If neither can be fetched. Files that are present and wrong are never used.
     """
     reason = None
     try:
-        files = fetch_dataset(external[dataset], Path(data) / dataset)
+        files = fetch_dataset(dataset, Path(data) / dataset.name)
     except FetchError as error:
         if fallback is None:
             raise
         reason = str(error)
         logger.warning(
-            "%s cannot be had, so that attribution_prior.fallback is used instead: %s\n%s",
-            dataset,
-            fallback,
+            "could not fetch %s; using attribution_prior.fallback: %s\n%s",
+            dataset.name,
+            fallback.name,
             reason,
         )
         dataset = fallback
-        files = fetch_dataset(external[dataset], Path(data) / dataset)
-    readers = {
-        "nhefs": lambda path: nhefs(path, drop),
-        "nhanes": nhanes,
-        "nhanes18": lambda *paths: nhanes18(*paths, horizon=horizon),
-    }
-    table = readers[dataset](*(file.path for file in files))
-    return FetchedTable(table, tuple(files), reason)
+        files = fetch_dataset(dataset, Path(data) / dataset.name)
+    table = read_mortality(dataset, Path(data) / dataset.name)
+    return FetchedTable(dataset, table, tuple(files), reason)
 
 
 def write_table(path: str | Path, table: MortalityTable) -> None:
@@ -134,12 +118,15 @@ def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...
 
 
 def table_facts(fetched: FetchedTable, requested: str) -> dict[str, Any]:
-    """Say what the table is and where it comes from, JSON-serialisable."""
-    table = fetched.table
+    """Describe the table and its provenance, JSON-serialisable."""
+    table, section = fetched.table, fetched.dataset.mortality
+    assert section is not None  # the table was read as this section describes
     return {
         "dataset": table.name,
         "requested_dataset": requested,
         "fallback_reason": fetched.reason,
+        "period": section.labels.period,
+        "note": section.note,
         "n_rows": len(table.labels),
         "n_deaths": int(table.labels.sum()),
         "n_features": len(table.feature_names),

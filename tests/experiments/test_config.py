@@ -38,7 +38,6 @@ def test_every_overlay_is_valid(config, root):
 @pytest.mark.parametrize(
     ("overlay", "message"),
     [
-        ({"dataset": "cifar10"}, "dataset is 'cifar10', but must be one of fashion_mnist, mnist"),
         (
             {"contrast": {"alfas": [1.0]}},
             "unknown key 'contrast.alfas'; allowed here: alphas, batch_size, n_images, variants",
@@ -123,15 +122,6 @@ def test_every_overlay_is_valid(config, root):
             "batch of 50",
         ),
         (
-            {"attribution_prior": {"dataset": "nhanes1"}},
-            "attribution_prior.dataset is 'nhanes1', but must be one of nhefs, nhanes, nhanes18",
-        ),
-        (
-            {"attribution_prior": {"fallback": "mnist"}},
-            "attribution_prior.fallback is 'mnist', but must be one of nhefs, nhanes, nhanes18, or "
-            "null to stop where dataset cannot be had",
-        ),
-        (
             {"attribution_prior": {"fallback": "nhefs"}},
             "attribution_prior.fallback is nhefs, as dataset is: name another one, or null",
         ),
@@ -169,10 +159,6 @@ def test_every_overlay_is_valid(config, root):
             {"attribution_prior": {"integrated_gradients": {"epochs": 101}}},
             "attribution_prior.integrated_gradients.epochs is 101, but must be at most "
             "attribution_prior.settings.epochs, which is 100",
-        ),
-        (
-            {"attribution_prior": {"nhefs": {"drop": [{"column": "age"}]}}},
-            "attribution_prior.nhefs.drop.0.reason is missing",
         ),
         (
             {"digit_conversion": {"tasks": [[8, 8]]}},

@@ -36,6 +36,15 @@ def test_a_dry_run_from_another_folder_plans_every_stage(root, tmp_path):
             {"ig_convergence": {"n_steps": [-5]}},
             "config: ig_convergence.n_steps.0 is -5, but must be of type integer, at least 1",
         ),
+        (
+            {"dataset": "cifar10"},
+            "config: dataset is 'cifar10', but must be one of fashion_mnist, mnist",
+        ),
+        (
+            {"attribution_prior": {"fallback": "mnist"}},
+            "config: attribution_prior.fallback is 'mnist', but must be one of nhanes, nhanes18, "
+            "nhefs (mnist has no section 'mortality')",
+        ),
     ],
 )
 def test_a_mistake_in_the_configuration_stops_before_any_job(root, tmp_path, overlay, message):

@@ -15,19 +15,26 @@ scattergather:
 # named.
 rule prepare_attribution_prior:
     input:
-        table=ancient(DATASET_TABLE),
+        dataset=ancient(f"{DATASETS}/{PRIORS['dataset']}.yaml"),
+        fallback=[
+            ancient(f"{DATASETS}/{name}.yaml") for name in [PRIORS["fallback"]] if name is not None
+        ],
         code=code("attribution_prior/prepare"),
     output:
         table=f"{PRIORS_FOLDER}/table.csv",
         facts=f"{PRIORS_FOLDER}/table.json",
     params:
         data=config["data"],
-        digests={
-            name: digests_of(name)
+        # The files and the reading of the tables: a change of these runs the job again.
+        datasets={
+            name: {
+                "digests": digests_of(name),
+                "mortality": CATALOGUE[name].mortality.model_dump(mode="json"),
+            }
             for name in (PRIORS["dataset"], PRIORS["fallback"])
             if name is not None
         },
-        **part_of("attribution_prior", "dataset", "fallback", "nhefs", "nhanes18"),
+        **part_of("attribution_prior", "dataset", "fallback"),
     log:
         f"{LOGS}/prepare_attribution_prior.log",
     conda:

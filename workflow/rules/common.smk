@@ -11,7 +11,7 @@ if workflow.basedir not in sys.path:
 
 from experiments.claims import load_claims
 from experiments.config import ConfigError, check_config
-from experiments.data.catalogue import load_table
+from experiments.data.catalogue import CatalogueError, choose, load_catalogue
 from experiments.dependencies import import_closure
 from experiments.methods import method
 from experiments.networks.architectures import architecture
@@ -19,7 +19,13 @@ from experiments.seeds import job_seed
 
 try:
     check_config(config)
-except ConfigError as error:
+    # One file per data set; no other list of data sets is kept.
+    CATALOGUE = load_catalogue(f"{workflow.basedir}/workflow/datasets")
+    choose(CATALOGUE, config["dataset"], "images", "config: dataset")
+    for key in ("dataset", "fallback"):
+        if (name := config["attribution_prior"][key]) is not None:
+            choose(CATALOGUE, name, "mortality", f"config: attribution_prior.{key}")
+except (CatalogueError, ConfigError) as error:
     raise WorkflowError(str(error))
 
 # Paths are relative to the working directory, as Snakemake reports and records them.
@@ -31,8 +37,7 @@ DATASET = config["dataset"]
 ARCHITECTURES = config["networks"]["architectures"]
 NET = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}"
 ENVIRONMENT = f"{workflow.basedir}/envs/xgradient.yaml"
-DATASET_TABLE = os.path.normpath(f"{BASE}/workflow/datasets.yaml")
-EXTERNAL = load_table(DATASET_TABLE)
+DATASETS = os.path.normpath(f"{BASE}/workflow/datasets")
 CLAIMS = os.path.normpath(f"{BASE}/workflow/claims.yaml")
 # Declared by every job that runs a network; on the CPU no GPU is asked for.
 GPU = int(config["device"] == "cuda")
@@ -128,9 +133,9 @@ def splits(dataset):
 
 
 def digests_of(dataset):
-    """Jobs depend on the digests of their own data set, not on the table as a whole: a new entry
-    for another data set must not retrain every net."""
-    return {file.name: file.digest for file in EXTERNAL[dataset].files}
+    """Jobs depend on the digests of their data set, not on the rest of its entry: another source
+    or a better citation must not retrain every net."""
+    return CATALOGUE[dataset].digests
 
 
 def part_of(section, *names):

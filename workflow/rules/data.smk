@@ -4,19 +4,18 @@ SPLITS = splits(DATASET)
 
 
 wildcard_constraints:
-    dataset="|".join(EXTERNAL),
+    dataset="|".join(CATALOGUE),
 
 
 # The files themselves are no outputs: Snakemake deletes outputs before it runs a job again, and
 # what was downloaded, or put there by hand, must not be lost.
 rule fetch_dataset:
     input:
-        table=ancient(DATASET_TABLE),
+        dataset=ancient(f"{DATASETS}/{{dataset}}.yaml"),
         code=code("fetch_dataset"),
     output:
         f"{RESULTS}/{{dataset}}/fetched.json",
     params:
-        dataset="{dataset}",
         data=config["data"],
         digests=lambda wildcards: digests_of(wildcards.dataset),
     log:
@@ -34,14 +33,14 @@ rule prepare_dataset:
     input:
         # Only its existence matters: the digests are checked again when the files are read.
         fetched=ancient(rules.fetch_dataset.output),
-        table=ancient(DATASET_TABLE),
+        dataset=ancient(f"{DATASETS}/{{dataset}}.yaml"),
         code=code("prepare_dataset"),
     output:
         **splits("{dataset}"),
     params:
-        dataset="{dataset}",
         data=config["data"],
         digests=lambda wildcards: digests_of(wildcards.dataset),
+        images=lambda wildcards: CATALOGUE[wildcards.dataset].images.model_dump(mode="json"),
         validation_images=config["validation_images"],
         limit_images=config["limit_images"],
         seed=seed("split"),

@@ -48,14 +48,13 @@ rule read_published_digit_conversion:
     input:
         # Only its existence matters: the digests are checked again when the files are read.
         fetched=ancient(f"{RESULTS}/deeplift_mnist/fetched.json"),
-        table=ancient(DATASET_TABLE),
+        dataset=ancient(f"{DATASETS}/deeplift_mnist.yaml"),
         code=code("digit_conversion/read_published", named=builder_of("digit_convnet")),
     output:
         regular=f"{PUBLISHED_DIGIT_NET}/regular.safetensors",
         x=f"{PUBLISHED_DIGIT_NET}/x.safetensors",
     params:
         builder=DIGIT_BUILDER,
-        dataset="deeplift_mnist",
         data=config["data"],
         digests=digests_of("deeplift_mnist"),
     log:

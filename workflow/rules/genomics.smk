@@ -73,14 +73,13 @@ rule read_published_genomics:
     input:
         # Only its existence matters: the digests are checked again when the files are read.
         fetched=ancient(f"{RESULTS}/deeplift_genomics/fetched.json"),
-        table=ancient(DATASET_TABLE),
+        dataset=ancient(f"{DATASETS}/deeplift_genomics.yaml"),
         code=code("genomics/read_published", named=builder_of("genomics_convnet")),
     output:
         sequences=f"{PUBLISHED_GENOMICS}/sequences.safetensors",
         model=f"{PUBLISHED_GENOMICS}/model.safetensors",
     params:
         builder=GENOMICS_BUILDER,
-        dataset="deeplift_genomics",
         data=config["data"],
         digests=digests_of("deeplift_genomics"),
     log:

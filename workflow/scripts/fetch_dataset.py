@@ -1,4 +1,4 @@
-"""Make sure that the files of the data set are there, and say where they came from.
+"""Make sure that the files of the data set are there, and record where they came from.
 
 Rule fetch_dataset.
 """
@@ -6,12 +6,12 @@ Rule fetch_dataset.
 from dataclasses import asdict
 from pathlib import Path
 
-from experiments.data.catalogue import load_table
+from experiments.data.catalogue import load_dataset
 from experiments.data.fetch import fetch_dataset
 from experiments.job import Job, write_facts
 
 with Job(snakemake) as job:
-    dataset = load_table(snakemake.input.table)[snakemake.params.dataset]
+    dataset = load_dataset(snakemake.input.dataset)
     folder = Path(snakemake.params.data) / dataset.name
     files = fetch_dataset(dataset, folder)
     fetched = [{**asdict(file), "path": str(folder / file.name)} for file in files]

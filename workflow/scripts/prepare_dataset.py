@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from experiments.data.catalogue import load_table
+from experiments.data.catalogue import load_dataset
 from experiments.data.images import load_image_dataset, normalisation, split_train_validation
 from experiments.data.tensors import ImageTensors
 from experiments.files import save_split
@@ -12,10 +12,10 @@ from experiments.job import Job
 
 with Job(snakemake) as job:
     params = snakemake.params
-    table = load_table(snakemake.input.table)[params.dataset]
-    folder = Path(params.data) / table.name
+    dataset = load_dataset(snakemake.input.dataset)
+    folder = Path(params.data) / dataset.name
     limit = params.limit_images
-    official = {split: load_image_dataset(folder, table, split) for split in ("train", "test")}
+    official = {split: load_image_dataset(folder, dataset, split) for split in ("train", "test")}
     training = official["train"]
     chosen, held_out = split_train_validation(
         training.labels, params.validation_images, params.seed
@@ -30,7 +30,7 @@ with Job(snakemake) as job:
         images = torch.from_numpy(source.images[list(indices)]).unsqueeze(1)
         labels = torch.from_numpy(source.labels[list(indices)])
         facts = {
-            "dataset": table.name,
+            "dataset": dataset.name,
             "split": split,
             "n_images": len(labels),
             "class_names": source.class_names,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from experiments.attribution_prior.mortality import (
     fetch_table,
@@ -16,11 +15,12 @@ from experiments.attribution_prior.mortality import (
     table_facts,
     write_table,
 )
-from experiments.attribution_prior.nhanes import MortalityTable
-from experiments.data import DataFile, ExternalDataset, FetchError, Source, load_table
+from experiments.attribution_prior.table import MortalityTable
+from experiments.data.catalogue import DataFile, Dataset, load_dataset
+from experiments.data.fetch import FetchError
+from experiments.data.sources import UrlSource
 
 FEATURES = b",age,bmi\n0,30,\n1,41,22.5\n2,50,20\n"
-HORIZON = 10.0
 
 
 def git_blob(content: bytes) -> str:
@@ -34,21 +34,24 @@ def labels(tmp_path) -> bytes:
 
 
 @pytest.fixture
-def external(root, labels) -> dict[str, ExternalDataset]:
-    """The table of external files with other files for nhanes, which nobody serves."""
+def nhefs(root) -> Dataset:
+    return load_dataset(root / "workflow/datasets/nhefs.yaml")
+
+
+def other_files(root, features: bytes, labels: bytes) -> Dataset:
+    """Return the entry of nhanes with other files, which nobody serves."""
     files = (
-        DataFile("X_sparsity.csv", git_blob=git_blob(FEATURES)),
-        DataFile("y_sparsity.npy", git_blob=git_blob(labels)),
+        DataFile(name="X_sparsity.csv", git_blob=git_blob(features)),
+        DataFile(name="y_sparsity.npy", git_blob=git_blob(labels)),
     )
-    nowhere = (Source("url", "file:///no/such/folder/{name}"),)
-    nhanes = ExternalDataset("nhanes", "", "https://example.org", "", "", nowhere, files, "nhanes")
-    return {**load_table(root / "workflow/datasets.yaml"), "nhanes": nhanes}
+    nowhere = (UrlSource(url="file:///no/such/folder/{name}"),)
+    entry = load_dataset(root / "workflow/datasets/nhanes.yaml")
+    return entry.model_copy(update={"files": files, "sources": nowhere})
 
 
 @pytest.fixture
-def drop(root) -> list[dict[str, str]]:
-    config = yaml.safe_load((root / "config.yaml").read_text())
-    return config["attribution_prior"]["nhefs"]["drop"]
+def nhanes(root, labels) -> Dataset:
+    return other_files(root, FEATURES, labels)
 
 
 @pytest.fixture
@@ -59,14 +62,15 @@ def mirror(tmp_path, monkeypatch) -> Path:
     return folder
 
 
-def test_the_table_that_was_asked_for(external, drop, mirror, labels, tmp_path, caplog):
+def test_the_table_that_was_asked_for(nhanes, nhefs, mirror, labels, tmp_path, caplog):
     (mirror / "X_sparsity.csv").write_bytes(FEATURES)
     (mirror / "y_sparsity.npy").write_bytes(labels)
-    fetched = fetch_table(external, "nhanes", "nhefs", tmp_path / "data", drop, HORIZON)
+    fetched = fetch_table(nhanes, nhefs, tmp_path / "data")
     facts = table_facts(fetched, "nhanes")
     assert (facts["dataset"], facts["requested_dataset"]) == ("nhanes", "nhanes")
     assert facts["fallback_reason"] is None and "fallback" not in caplog.text
     assert (facts["n_rows"], facts["n_deaths"], facts["n_features"]) == (3, 2, 2)
+    assert facts["period"] == "within 10 years" and facts["note"] is None
     assert [file["digest"] for file in facts["files"]] == [
         f"git_blob:{git_blob(FEATURES)}",
         f"git_blob:{git_blob(labels)}",
@@ -76,52 +80,48 @@ def test_the_table_that_was_asked_for(external, drop, mirror, labels, tmp_path, 
 
 @pytest.mark.parametrize("wrong", [None, FEATURES + b"3,60,21\n"])
 def test_the_fallback_is_named_and_warned_of(
-    external, drop, mirror, labels, tmp_path, caplog, wrong
+    nhanes, nhefs, mirror, labels, tmp_path, caplog, wrong
 ):
     caplog.set_level(logging.WARNING)
     (mirror / "y_sparsity.npy").write_bytes(labels)
     if wrong is not None:
         (mirror / "X_sparsity.csv").write_bytes(wrong)
-    fetched = fetch_table(external, "nhanes", "nhefs", tmp_path / "data", drop, HORIZON)
+    fetched = fetch_table(nhanes, nhefs, tmp_path / "data")
     facts = table_facts(fetched, "nhanes")
     assert (facts["dataset"], facts["requested_dataset"]) == ("nhefs", "nhanes")
     assert "X_sparsity.csv" in facts["fallback_reason"]
     assert (facts["n_rows"], facts["n_features"]) == (1629, 53)
-    assert set(facts["dropped_columns"]) == {entry["column"] for entry in drop}
+    assert facts["dropped_columns"] == nhefs.mortality.not_features
+    assert facts["period"] == "from 1983 to 1992" and "alive in 1982" in facts["note"]
     (warning,) = [r for r in caplog.records if r.name == "experiments.attribution_prior.mortality"]
-    assert "nhanes cannot be had" in warning.getMessage() and "nhefs" in warning.getMessage()
+    said = "could not fetch nhanes; using attribution_prior.fallback: nhefs"
+    assert warning.getMessage().startswith(said)
 
 
-def test_without_a_fallback_what_cannot_be_had_stops(external, drop, mirror, tmp_path):
+def test_without_a_fallback_what_cannot_be_had_stops(nhanes, nhefs, mirror, tmp_path):
     with pytest.raises(FetchError, match="nhanes: no source delivered every file"):
-        fetch_table(external, "nhanes", None, tmp_path / "data", drop, HORIZON)
+        fetch_table(nhanes, None, tmp_path / "data")
     assert not (tmp_path / "data" / "nhefs").exists()
 
 
-def test_a_fallback_that_cannot_be_had_stops(external, drop, mirror, tmp_path):
-    nhefs = external["nhefs"]
-    broken = {**external, "nhefs": external["nhanes"].__class__(**{**vars(nhefs), "sources": ()})}
+def test_a_fallback_that_cannot_be_had_stops(nhanes, nhefs, mirror, tmp_path):
+    broken = nhefs.model_copy(update={"sources": ()})
     with pytest.raises(FetchError, match="nhefs: no source"):
-        fetch_table(broken, "nhanes", "nhefs", tmp_path / "data", drop, HORIZON)
+        fetch_table(nhanes, broken, tmp_path / "data")
 
 
-def test_a_column_without_any_value_is_named(external, drop, mirror, labels, tmp_path):
+def test_a_column_without_any_value_is_named(root, nhefs, mirror, labels, tmp_path):
     content = b",age,bmi\n0,30,\n1,41,\n2,50,\n"
-    files = (DataFile("X_sparsity.csv", git_blob=git_blob(content)), external["nhanes"].files[1])
-    changed = {
-        **external,
-        "nhanes": ExternalDataset(**{**vars(external["nhanes"]), "files": files}),
-    }
+    changed = other_files(root, content, labels)
     (mirror / "X_sparsity.csv").write_bytes(content)
     (mirror / "y_sparsity.npy").write_bytes(labels)
     with pytest.raises(ValueError, match="column bmi has no value at all"):
-        fetch_table(changed, "nhanes", "nhefs", tmp_path / "data", drop, HORIZON)
+        fetch_table(changed, nhefs, tmp_path / "data")
 
 
-def test_the_shipped_drop_table_leaves_53_features(root, drop, tmp_path, monkeypatch):
+def test_the_shipped_entry_leaves_53_features(nhefs, tmp_path, monkeypatch):
     monkeypatch.delenv("XGRADIENT_MIRROR", raising=False)
-    external = load_table(root / "workflow/datasets.yaml")
-    fetched = fetch_table(external, "nhefs", None, tmp_path, drop, HORIZON)
+    fetched = fetch_table(nhefs, None, tmp_path)
     assert fetched.table.features.shape == (1629, 53) and fetched.table.labels.sum() == 318
     assert fetched.reason is None and fetched.files[0].source == "python causaldata"
 

@@ -18,16 +18,17 @@ from torch import nn
 
 from experiments.attribution_prior.chunk import NonFiniteLossError
 from experiments.attribution_prior.comparison import paired_difference, select_strength
-from experiments.attribution_prior.nhanes import nhanes18
 from experiments.attribution_prior.perceptron import StackedPerceptrons, initial_parameters
 from experiments.attribution_prior.repetitions import repetition_data, repetition_generator
+from experiments.attribution_prior.table import read_mortality
 from experiments.attribution_prior.training import (
     METHODS,
     STRENGTHS,
     PriorSettings,
     train_repetitions,
 )
-from experiments.data import fetch_dataset, load_table
+from experiments.data.catalogue import load_dataset
+from experiments.data.fetch import fetch_dataset
 from experiments.roc_auc import roc_auc
 from tests.oracles import priors as reference
 from xgradient.priors import attribution_prior_loss, gini, prior_and_gradient
@@ -358,8 +359,9 @@ def test_published_protocol_on_real_data_equals_the_plain_loop(method: str, root
     mirror = root.parent / "shared" / "data"
     if not (mirror / "nhanesi_shap.zip").exists():
         pytest.skip("needs nhanesi_shap.zip of the verification data kept beside the checkout")
-    entry = load_table(root / "workflow" / "datasets.yaml")["nhanes18"]
-    data = nhanes18(*(file.path for file in fetch_dataset(entry, tmp_path, mirror=str(mirror))))
+    entry = load_dataset(root / "workflow/datasets/nhanes18.yaml")
+    fetch_dataset(entry, tmp_path, mirror=str(mirror))
+    data = read_mortality(entry, tmp_path)
     features, labels = data.features[:1500], data.labels[:1500]
     settings = PriorSettings(epochs=4)
     training = train_repetitions(

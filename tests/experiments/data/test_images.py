@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
 
-from experiments.data import DataFile, DigestError, ExternalDataset, ImageLayout, Split, load_table
+from experiments.data.catalogue import Dataset, DigestError, load_dataset
 from experiments.data.images import (
     load_image_dataset,
-    load_image_folder,
-    mnist_subset,
     normalisation,
     split_train_validation,
 )
-from tests.experiments.data.test_idx import write_idx
-
-TABLE = Path(__file__).parents[3] / "workflow" / "datasets.yaml"
+from experiments.data.sections import Images, Split
+from tests.experiments.data.helpers import DESCRIBED, NOWHERE, declare, mnist_subset, write_idx
 
 
 @pytest.fixture(scope="module")
@@ -31,20 +26,18 @@ def digits():
     return mnist_subset()
 
 
-def make_dataset(
-    folder: Path, images: np.ndarray, labels: np.ndarray, **changes
-) -> ExternalDataset:
+def make_dataset(folder: Path, images: np.ndarray, labels: np.ndarray, **changes) -> Dataset:
     """Write the files of a data set with one split and declare them; ``changes`` are lies."""
     files = []
     for name, array in (("some-images", images), ("some-labels", labels)):
         content = write_idx(array)
         (folder / name).write_bytes(content)
-        files.append(DataFile(name, len(content), hashlib.sha256(content).hexdigest()))
+        files.append(declare(name, content))
     declared = {"count": len(images), "shape": images.shape[1:], "classes": ("a", "b", "c")}
     declared.update(changes)
-    split = Split("some-images", "some-labels", declared["count"])
-    layout = ImageLayout(declared["shape"], declared["classes"], {"test": split})
-    return ExternalDataset("tiny", "", "", "", "", (), tuple(files), images=layout)
+    split = Split(images="some-images", labels="some-labels", count=declared["count"])
+    layout = Images(shape=declared["shape"], classes=declared["classes"], splits={"test": split})
+    return Dataset(name="tiny", sources=(NOWHERE,), files=tuple(files), images=layout, **DESCRIBED)
 
 
 IMAGES = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3)
@@ -109,8 +102,8 @@ def test_refuses_an_unknown_split(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_the_table_declares_idx_files_of_exactly_its_images(name):
-    dataset = load_table(TABLE)[name]
+def test_the_catalogue_declares_idx_files_of_exactly_its_images(root, name):
+    dataset = load_dataset(root / "workflow" / "datasets" / f"{name}.yaml")
     layout = dataset.images
     assert {split.count for split in layout.splits.values()} == {60000, 10000}
     assert layout.shape == (28, 28) and len(layout.classes) == 10
@@ -122,35 +115,14 @@ def test_the_table_declares_idx_files_of_exactly_its_images(name):
     assert sorted(used) == sorted(file.name for file in dataset.files)
 
 
-def test_the_table_agrees_with_torchvision():
+def test_the_catalogue_agrees_with_torchvision(root):
     from torchvision.datasets import MNIST, FashionMNIST
 
-    table = load_table(TABLE)
-    assert list(table["fashion_mnist"].images.classes) == FashionMNIST.classes
     for name, theirs in (("mnist", MNIST), ("fashion_mnist", FashionMNIST)):
-        url = table[name].sources[0].location
-        ours = [url.replace("{name}", file.name) for file in table[name].files]
-        assert ours == [theirs.mirrors[0] + resource for resource, _ in theirs.resources]
-
-
-def test_mnist_subset_holds_real_digits(digits):
-    images, labels = digits
-    assert images.shape == (5000, 28, 28) and images.dtype == np.uint8 and images.max() == 255
-    assert labels.shape == (5000,) and labels.dtype == np.int64
-    # Ink is in the middle of the image and hardly ever at its edges.
-    edges = [images[:, [0, -1]].mean(), images[:, :, [0, -1]].mean()]
-    assert max(edges) < 1 < 50 < images[:, 10:18, 10:18].mean()
-    # A nearest-mean classifier is right far more often than the 10 % of shuffled labels.
-    vectors = images.reshape(5000, -1).astype(np.float64)
-    means = np.stack([vectors[labels == digit][:250].mean(0) for digit in range(10)])
-    distance = ((vectors[:, None, ::4] - means[None, :, ::4]) ** 2).sum(-1)
-    assert (distance.argmin(1) == labels).mean() > 0.7
-
-
-def test_the_mean_digit_has_the_shape_of_a_digit(digits):
-    images, labels = digits
-    one, zero = (images[labels == digit].mean(0) for digit in (1, 0))
-    assert one[14, 14] > 100 > zero[14, 14]  # a stroke through the centre, and a hole
+        ours = load_dataset(root / "workflow" / "datasets" / f"{name}.yaml")
+        urls = [ours.sources[0].url.replace("{name}", file.name) for file in ours.files]
+        assert urls == [theirs.mirrors[0] + resource for resource, _ in theirs.resources]
+    assert list(ours.images.classes) == FashionMNIST.classes
 
 
 label_arrays = st.lists(st.integers(0, 4), min_size=20, max_size=120).map(
@@ -228,48 +200,3 @@ def test_normalisation_of_the_digits_is_near_that_of_all_mnist(digits):
 def test_normalisation_refuses_what_has_no_scale(images):
     with pytest.raises(ValueError, match=r"images must be uint8|channel 0 is constant"):
         normalisation(images)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for index, name in enumerate(["ant", "bee"]):
-        (tmp_path / name).mkdir()
-        for number in range(2):
-            colour = (200, 100 * number, 50 * index)
-            Image.new("RGB", (40, 30), colour).save(tmp_path / name / f"{number}.png")
-    return tmp_path
-
-
-def test_image_folder(folder):
-    data = load_image_folder(folder, resize=20, crop=16)
-    assert data.classes == ["ant", "bee"] and [label for _, label in data.samples] == [0, 0, 1, 1]
-    image, label = data[3]
-    assert image.dtype == torch.uint8 and image.shape == (3, 16, 16) and label == 1
-    assert image.flatten(1).unique(dim=1).flatten().tolist() == [200, 100, 50]
-
-
-def test_image_folder_keeps_the_aspect_ratio_and_cuts_the_centre(tmp_path):
-    (tmp_path / "only").mkdir()
-    columns = np.zeros((30, 90, 3), np.uint8)
-    columns[:, 30:60] = 255  # the middle third of the width is white
-    Image.fromarray(columns).save(tmp_path / "only" / "wide.png")
-    image, _ = load_image_folder(tmp_path, resize=30, crop=30)[0]
-    assert (image == 255).all()
-
-
-def test_image_folder_in_a_given_order(folder):
-    data = load_image_folder(folder, ["bee", "ant"], resize=20, crop=16)
-    assert data.classes == ["bee", "ant"]
-    assert [label for _, label in data.samples] == [1, 1, 0, 0]
-    with pytest.raises(ValueError, match="missing: cow; not expected: bee"):
-        load_image_folder(folder, ["ant", "cow"])
-
-
-def test_image_folder_errors(folder, tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        load_image_folder(tmp_path / "nowhere")
-    (folder / "cow").mkdir()
-    with pytest.raises(FileNotFoundError, match="cow"):
-        load_image_folder(folder)
-    with pytest.raises(ValueError, match="224"):
-        load_image_folder(folder, resize=200)

@@ -248,7 +248,9 @@ def eights() -> tuple[torch.Tensor, torch.Tensor]:
     names = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
     for folder in folders:
         if all((folder / name).exists() for name in names):
-            images, labels = (torch.from_numpy(read_idx(folder / name)) for name in names)
+            images, labels = (
+                torch.from_numpy(read_idx((folder / name).read_bytes(), name)) for name in names
+            )
             indices = (labels == 8).nonzero().flatten()
             return images[indices].float()[:, None], indices
     pytest.skip("the MNIST test set has not been fetched to data/mnist")

@@ -221,11 +221,11 @@ def read_weights(root, folder, change=lambda path: None, **written):
     path = folder / "deeplift_mnist" / "keras2_mnist_cnn_allconv.h5"
     path.parent.mkdir()
     keras_file(path, **written)
-    entry = yaml.safe_load((root / "workflow" / "datasets.yaml").read_text())["deeplift_mnist"]
+    entry = yaml.safe_load((root / "workflow/datasets/deeplift_mnist.yaml").read_text())
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     entry["files"] = [{"name": path.name, "size": path.stat().st_size, "sha256": digest}]
-    table = folder / "datasets.yaml"
-    table.write_text(yaml.safe_dump({"deeplift_mnist": entry}))
+    dataset = folder / "deeplift_mnist.yaml"
+    dataset.write_text(yaml.safe_dump(entry))
     change(path)
     outputs = {name: str(folder / f"{name}.safetensors") for name in ("regular", "x")}
     snakemake = SimpleNamespace(
@@ -234,7 +234,7 @@ def read_weights(root, folder, change=lambda path: None, **written):
         params=type("Params", (dict,), {"data": str(folder)})(data=str(folder)),
         log=[str(folder / "job.log")],
         threads=1,
-        input=SimpleNamespace(table=str(table)),
+        input=SimpleNamespace(dataset=str(dataset)),
         output=SimpleNamespace(**outputs),
     )
     script = root / "workflow" / "scripts" / "read_digit_weights.py"

@@ -145,18 +145,18 @@ def convert(root, folder, shapes):
     table += "gata_1\tGATA\tpos-0_GATA_disc1-GATA\t0\t1\t0\n"
     (data / "sequences.simdata.gz").write_bytes(gzip.compress(table.encode()))
     (data / "test.txt.gz").write_bytes(gzip.compress(b"gata_1\n"))
-    entry = yaml.safe_load((root / "workflow/datasets.yaml").read_text())["deeplift_genomics"]
+    entry = yaml.safe_load((root / "workflow/datasets/deeplift_genomics.yaml").read_text())
     for file in entry["files"]:
         content = (data / file["name"]).read_bytes()
         file |= {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (folder / "datasets.yaml").write_text(yaml.safe_dump({"deeplift_genomics": entry}))
+    (folder / "deeplift_genomics.yaml").write_text(yaml.safe_dump(entry))
     outputs = {name: str(folder / f"{name}.safetensors") for name in ("model", "sequences")}
     return SimpleNamespace(
         rule="convert_genomics",
         wildcards=Named(),
-        input=Named(table=str(folder / "datasets.yaml")),
+        input=Named(dataset=str(folder / "deeplift_genomics.yaml")),
         output=Named(outputs),
-        params=Named(dataset="deeplift_genomics", data=str(folder / "data")),
+        params=Named(data=str(folder / "data")),
         log=[str(folder / "convert.log")],
         threads=1,
     )

@@ -16,10 +16,10 @@ import torch
 from torch import nn
 
 import experiments.networks.training as training
-from experiments.data.images import mnist_subset
 from experiments.data.tensors import ImageTensors, denormalise, loader, normalise
 from experiments.networks.evaluation import evaluate
 from experiments.networks.training import TrainingSettings, train
+from tests.experiments.data.helpers import mnist_subset
 from xgradient.models import build_model
 
 QUICK = {"batch_size": 64, "learning_rate": 2e-3, "horizontal_flip": False}

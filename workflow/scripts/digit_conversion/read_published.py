@@ -8,7 +8,7 @@ from xgradient.homogeneous import remove_biases
 
 with Job(snakemake) as job:
     params, results = snakemake.params, snakemake.output
-    released = verified_files(snakemake.input.table, params.dataset, params.data)
+    released = verified_files(snakemake.input.dataset, params.data)
     regular = load_digit_convnet(released["keras2_mnist_cnn_allconv.h5"])
     facts = job.facts(released.values())
     save_model(regular, results.regular, params.builder, {"bias": True}, facts)

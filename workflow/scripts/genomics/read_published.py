@@ -11,7 +11,7 @@ from experiments.networks.checkpoints import save_model
 
 with Job(snakemake) as job:
     params, results = snakemake.params, snakemake.output
-    files = verified_files(snakemake.input.table, params.dataset, params.data)
+    files = verified_files(snakemake.input.dataset, params.data)
     facts = job.facts(files.values())
     model = load_genomics_convnet(files["keras2_conv1d_record_5_model_PQzyq_modelWeights.h5"])
     save_model(model, results.model, params.builder, {}, facts)

