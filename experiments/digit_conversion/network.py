@@ -1,43 +1,14 @@
-"""The network of the digit conversion, built anew or with the weights of its authors."""
+"""The network of the digit conversion with the weights of its authors."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from experiments.networks.keras_weights import channels_first, load_keras_weights
-
-
-def digit_convnet(bias: bool = True) -> nn.Sequential:
-    """Build the network of the paper for MNIST, 239,594 parameters.
-
-    Parameters
-    ----------
-    bias : bool, optional
-        ``False`` builds its X-DNN twin.
-
-    Returns
-    -------
-    torch.nn.Sequential
-        Maps raw images (N, 1, 28, 28), grey values 0 to 255, to logits (N, 10).
-    """
-    return nn.Sequential(
-        OrderedDict(
-            conv1=nn.Conv2d(1, 32, kernel_size=4, stride=2, bias=bias),
-            relu1=nn.ReLU(),
-            conv2=nn.Conv2d(32, 64, kernel_size=4, stride=2, bias=bias),
-            relu2=nn.ReLU(),
-            dropout1=nn.Dropout(0.25),
-            flatten=nn.Flatten(),
-            fc1=nn.Linear(64 * 5 * 5, 128, bias=bias),
-            relu3=nn.ReLU(),
-            dropout2=nn.Dropout(0.5),
-            fc2=nn.Linear(128, 10, bias=bias),
-        )
-    )
+from xgradient.models import digit_convnet
 
 
 def load_digit_convnet(path: str | Path) -> nn.Sequential:

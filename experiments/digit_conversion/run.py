@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from experiments.data.tensors import ImageTensors
 from experiments.digit_conversion.erasing import DIGIT_METHODS, erase_pixels
-from experiments.digit_conversion.network import digit_convnet
 from experiments.files import load_tensors
 from experiments.networks.evaluation import evaluate
+from xgradient.models import digit_convnet
 
 __all__ = [
     "convert",

@@ -15,12 +15,10 @@ from torch.nn import functional
 from xgradient.attribution import integrated_gradients, quadrature, saliency, x_gradient
 from xgradient.homogeneous import remove_biases
 from xgradient.relative_difference import (
-    PRECISIONS,
     mean_absolute_relative_difference,
     relative_difference,
-    round_to_precision,
-    rounded_forward,
 )
+from xgradient.rounding import PRECISIONS, round_to_precision, rounded_forward
 
 precisions = pytest.mark.parametrize("precision", PRECISIONS)
 

@@ -4,10 +4,11 @@ import pandas as pd
 import torch
 
 from experiments.files import load_tensors, save_tensors
-from experiments.genomics.network import TASKS, genomics_convnet, position_importance
+from experiments.genomics.network import TASKS, position_importance
 from experiments.genomics.run import load_sequences, measure_hits, read_motifs
 from experiments.genomics.training import task_auroc
 from experiments.job import Job, write_facts
+from xgradient.models import genomics_convnet
 
 with Job(snakemake) as job:
     settings, weights = snakemake.params.settings, snakemake.wildcards.weights

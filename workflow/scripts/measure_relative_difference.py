@@ -13,7 +13,8 @@ from experiments.files import load_split
 from experiments.job import Job, write_facts
 from experiments.networks.checkpoints import load_model
 from xgradient.attribution import input_x_gradient, integrated_gradients
-from xgradient.relative_difference import relative_difference, rounded_forward
+from xgradient.relative_difference import relative_difference
+from xgradient.rounding import rounded_forward
 
 with Job(snakemake) as job:
     settings = snakemake.params.settings

@@ -10,12 +10,13 @@ import torch
 from lightning_fabric import Fabric
 
 from experiments.data.tensors import ImageTensors
-from experiments.digit_conversion.network import digit_convnet, scale_input
+from experiments.digit_conversion.network import scale_input
 from experiments.files import load_split, save_tensors
 from experiments.job import Job
 from experiments.networks.training import TrainingSettings, train
 from experiments.seeds import job_seed
 from xgradient.homogeneous import remove_biases
+from xgradient.models import digit_convnet
 
 with Job(snakemake) as job:
     files = snakemake.input

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from experiments.files import save_tensors
-from experiments.genomics.network import genomics_convnet
 from experiments.genomics.run import load_sequences
 from experiments.genomics.training import train_genomics_convnet
 from experiments.job import Job
+from xgradient.models import genomics_convnet
 
 with Job(snakemake) as job:
     training, validation = (
