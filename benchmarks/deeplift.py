@@ -17,9 +17,8 @@ import torchvision
 from captum.attr import DeepLift
 from torch import Tensor, nn
 
-from experiments.digit_conversion.network import digit_convnet
-from experiments.genomics.network import genomics_convnet
 from xgradient.deeplift import deeplift
+from xgradient.models import digit_convnet, genomics_convnet
 
 GRADIENT = "forward and backward"
 CASES = (

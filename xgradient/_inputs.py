@@ -56,7 +56,7 @@ def check_model(model: object) -> None:
         raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
 
 
-def check_inputs(inputs: object, name: str = "inputs") -> None:
+def check_inputs(inputs: Tensor, name: str = "inputs") -> None:
     """Refuse a batch of inputs that no gradient can be attributed to.
 
     Parameters
@@ -74,40 +74,40 @@ def check_inputs(inputs: object, name: str = "inputs") -> None:
         If it has no batch and feature dimension, is empty, or holds NaN or infinity (the message
         names the first such image).
     """
-    if not isinstance(inputs, Tensor):
-        raise TypeError(f"{name} must be a Tensor, got {type(inputs).__name__}")
-    if not inputs.is_floating_point():
-        raise TypeError(f"{name} must be floating-point, got {inputs.dtype}: convert them first")
+    _check_floating_point(inputs, name)
     if inputs.ndim < 2 or inputs.numel() == 0:
         raise ValueError(
             f"{name} must be a non-empty batch of shape (N, F) or (N, C, H, W), "
             f"got {tuple(inputs.shape)}"
         )
-    check_finite(inputs, name)
+    check_finite(torch.isfinite(inputs).flatten(1).all(1), name)
 
 
-def check_finite(values: Tensor, name: str) -> None:
-    """Refuse NaN and infinity.
+def check_finite(finite: Tensor, name: str) -> None:
+    """Refuse a batch with an image that holds NaN or infinity.
 
     Parameters
     ----------
-    values : Tensor of shape (N, ...)
-        Batch to look at.
+    finite : Tensor of shape (N,), bool
+        Whether all values of an image are finite.
     name : str
-        How messages call it.
+        How messages call the batch.
 
     Raises
     ------
     ValueError
-        If a value is not finite; the message names the first such image.
+        If one is not; the message names the images.
     """
-    finite = torch.isfinite(values).flatten(1).all(1)
     if not finite.all():
-        raise ValueError(f"{name} must be finite, got NaN or infinity in {name}[{_first(~finite)}]")
+        images = (~finite).nonzero().flatten().tolist()
+        raise ValueError(
+            f"{name} must be finite, got NaN or infinity in {name}[{images[0]}]"
+            + (f" (images concerned: {images})" if len(images) > 1 else "")
+        )
 
 
-def check_images(inputs: object, name: str = "inputs") -> None:
-    """Refuse a batch that does not consist of images.
+def check_images(inputs: Tensor, name: str = "inputs") -> None:
+    """Refuse a batch that does not consist of images; there may be none of them.
 
     Parameters
     ----------
@@ -121,11 +121,12 @@ def check_images(inputs: object, name: str = "inputs") -> None:
     TypeError
         If it is not a floating-point tensor.
     ValueError
-        If it has another shape, is empty, or holds NaN or infinity.
+        If it has another shape, or holds NaN or infinity.
     """
-    if isinstance(inputs, Tensor) and inputs.ndim != 4:
+    _check_floating_point(inputs, name)
+    if inputs.ndim != 4:
         raise ValueError(f"{name} must have shape (N, C, H, W), got {tuple(inputs.shape)}")
-    check_inputs(inputs, name)
+    check_finite(torch.isfinite(inputs).flatten(1).all(1), name)
 
 
 def validated_target(target: Tensor | int, inputs: Tensor) -> Tensor:
@@ -303,7 +304,7 @@ def check_target_range(target: Tensor, n_outputs: int) -> None:
     """
     outside = (target < 0) | (target >= n_outputs)
     if outside.any():
-        image = _first(outside)
+        image = int(outside.int().argmax())
         raise ValueError(
             f"target must be in [0, {n_outputs}), the outputs of the net, "
             f"got target[{image}] = {int(target[image])}"
@@ -354,6 +355,8 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _first(flags: Tensor) -> int:
-    """Index of the first flag that is set."""
-    return int(flags.int().argmax())
+def _check_floating_point(inputs: object, name: str) -> None:
+    if not isinstance(inputs, Tensor):
+        raise TypeError(f"{name} must be a Tensor, got {type(inputs).__name__}")
+    if not inputs.is_floating_point():
+        raise TypeError(f"{name} must be floating-point, got {inputs.dtype}: convert them first")

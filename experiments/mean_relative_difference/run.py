@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from xgradient.rounding import rounded_forward
 
 from experiments.data.tensors import ImageTensors, loader
 from xgradient.attribution import input_x_gradient, integrated_gradients
 from xgradient.relative_difference import relative_difference
+from xgradient.rounding import rounded_forward
 
 __all__ = ["measure"]
 

@@ -11,9 +11,9 @@ import yaml
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
-from experiments.genomics.network import genomics_convnet
 from experiments.genomics.run import load_sequences
 from experiments.genomics.training import predict
+from xgradient.models import genomics_convnet
 
 KEYS = ["weights", "motif", "method", "exclusion"]
 

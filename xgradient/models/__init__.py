@@ -1,44 +1,27 @@
-"""The paper's three architectures, each with (regular) and without (X) biases."""
+"""The architectures of the papers, each with (regular) and without (X) biases.
 
-from __future__ import annotations
-
-from torch import nn
+`AlexNet`, `VGG16` and `FixupResNet50` are those of Hesse, Schaub-Meyer and Roth (2021);
+`digit_convnet` and `genomics_convnet` those of DeepLIFT (Shrikumar, Greenside and Kundaje 2017).
+"""
 
 from xgradient.models.alexnet import AlexNet
+from xgradient.models.alexnet import AlexNet as alexnet
+from xgradient.models.digit_convnet import digit_convnet
 from xgradient.models.fixup_resnet import FixupResNet50
+from xgradient.models.fixup_resnet import FixupResNet50 as fixup_resnet50
+from xgradient.models.genomics_convnet import genomics_convnet
+from xgradient.models.pooling import MaxPool2d
 from xgradient.models.vgg import VGG16
+from xgradient.models.vgg import VGG16 as vgg16
 
-__all__ = ["ARCHITECTURES", "alexnet", "build_model", "fixup_resnet50", "vgg16"]
-
-alexnet = AlexNet
-vgg16 = VGG16
-fixup_resnet50 = FixupResNet50
-
-ARCHITECTURES: dict[str, type[nn.Module]] = {
-    "alexnet": AlexNet,
-    "vgg16": VGG16,
-    "fixup_resnet50": FixupResNet50,
-}
-"""Builders by the name that configurations, paths and tables use."""
-
-
-def build_model(architecture: str, **arguments: object) -> nn.Module:
-    """Build an architecture by name.
-
-    Parameters
-    ----------
-    architecture : str
-        A key of `ARCHITECTURES`.
-    **arguments
-        Passed to the builder: ``num_classes``, ``in_channels``, ``bias``, ``geometry`` and what
-        the architecture has besides (``dropout``, ``scale``).
-
-    Raises
-    ------
-    ValueError
-        If the architecture is unknown.
-    """
-    if architecture not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise ValueError(f"unknown architecture {architecture!r}: choose one of {known}")
-    return ARCHITECTURES[architecture](**arguments)
+__all__ = [
+    "VGG16",
+    "AlexNet",
+    "FixupResNet50",
+    "MaxPool2d",
+    "alexnet",
+    "digit_convnet",
+    "fixup_resnet50",
+    "genomics_convnet",
+    "vgg16",
+]

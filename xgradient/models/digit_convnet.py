@@ -1,4 +1,4 @@
-"""The network of DeepLIFT's digit conversion (Shrikumar et al. 2017, Sec. 4.1)."""
+"""The network of the digit conversion (Shrikumar, Greenside, Kundaje 2017, Sec. 4.1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import nn
 
 
 def digit_convnet(bias: bool = True) -> nn.Sequential:
-    """Build the network of the paper for MNIST, 239,594 parameters.
+    """Build the network of DeepLIFT's digit conversion on MNIST, 239,594 parameters.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The network of DeepLIFT's simulated genomics (Shrikumar et al. 2017, Sec. 4.2)."""
+"""The network of the simulated genomics (Shrikumar, Greenside, Kundaje 2017, Sec. 4.2)."""
 
 from __future__ import annotations
 

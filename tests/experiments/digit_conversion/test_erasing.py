@@ -22,9 +22,10 @@ from experiments.digit_conversion.erasing import (
     convert_digits,
     pixels_to_erase,
 )
-from experiments.digit_conversion.network import digit_convnet, load_digit_convnet, scale_input
+from experiments.digit_conversion.network import load_digit_convnet, scale_input
 from experiments.networks.keras_weights import KerasWeightsError
 from xgradient.homogeneous import verify_homogeneous
+from xgradient.models import digit_convnet
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARED = ROOT.parent / "shared"

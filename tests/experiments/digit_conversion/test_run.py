@@ -16,12 +16,12 @@ import yaml
 from experiments.data.catalogue import DigestError
 from experiments.data.tensors import ImageTensors
 from experiments.digit_conversion.erasing import DIGIT_METHODS, convert_digits
-from experiments.digit_conversion.network import digit_convnet
 from experiments.digit_conversion.run import convert, example, load_net, network_of, of_class, top1
 from experiments.digit_conversion.summary import read_published, summarise, top_ten
 from experiments.files import load_tensors, save_tensors
 from experiments.networks.keras_weights import KerasWeightsError
 from xgradient.homogeneous import remove_biases
+from xgradient.models import digit_convnet
 
 SETTINGS = {
     "tasks": [[8, 3], [8, 6], [4, 1]],

@@ -23,7 +23,6 @@ from experiments.genomics.network import (
     GENOMICS_METHODS,
     MULTIREFERENCE,
     background_reference,
-    genomics_convnet,
     load_genomics_convnet,
     position_importance,
     shuffled_references,
@@ -39,6 +38,7 @@ from experiments.genomics.simulation import (
 )
 from experiments.genomics.training import predict, task_auroc, train_genomics_convnet
 from experiments.networks.keras_weights import KerasWeightsError
+from xgradient.models import genomics_convnet
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 RELEASED = SHARED / "data" / "deeplift_genomics"

@@ -1,0 +1,134 @@
+"""Guided backpropagation against Captum and by hand."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from captum.attr import GuidedBackprop
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tests.oracles.helpers import close, slowly
+from tests.oracles.nets import Function, Residual
+from xgradient.attribution import (
+    guided_backprop,
+    saliency,
+)
+
+
+def captum_guided(net: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return GuidedBackprop(net).attribute(inputs.clone(), target).detach()
+
+
+def guided_net(in_place: bool = False) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3),
+        nn.ReLU(in_place),
+        nn.MaxPool2d(2),
+        Residual(nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(in_place))),
+        nn.LeakyReLU(),
+        nn.Flatten(),
+        nn.Linear(36, 7),
+        nn.ReLU(in_place),
+        nn.Linear(7, 5),
+    ).double()
+
+
+@given(st.integers(0, 2**31))
+@slowly
+def test_guided_backprop_of_captum(seed):
+    torch.manual_seed(seed)
+    net, in_place = guided_net(), guided_net(in_place=True)
+    in_place.load_state_dict(net.state_dict())
+    inputs, target = torch.randn(3, 2, 8, 8, dtype=torch.float64), torch.randint(5, (3,))
+    expected = captum_guided(net, inputs, target)
+    close(guided_backprop(net, inputs, target), expected)
+    close(guided_backprop(in_place, inputs, target), expected)
+
+
+@pytest.mark.parametrize(
+    "relu",
+    [
+        functional.relu,
+        lambda h: functional.relu(h, True),
+        lambda h: functional.relu(input=h, inplace=True),
+        torch.relu,
+        lambda h: torch.relu(input=h),
+        lambda h: torch.relu_(h),
+        functional.relu_,
+        Tensor.relu,
+        lambda h: h.relu(),
+        lambda h: h.relu_(),
+    ],
+)
+def test_guided_backprop_of_functional_relus(relu, case):
+    _, inputs, target = case
+    first, last = nn.Linear(128, 9).double(), nn.Linear(9, 5).double()
+    modules = nn.Sequential(nn.Flatten(), first, nn.ReLU(), last)
+    net = Function(lambda x, a, b: b(relu(a(x.flatten(1)))), a=first, b=last)
+    close(guided_backprop(net, inputs, target), captum_guided(modules, inputs, target))
+
+
+def test_guided_backprop_keeps_what_in_place_means(case):
+    _, inputs, target = case
+
+    def forward(x: Tensor, a: nn.Module, b: nn.Module) -> Tensor:
+        hidden = a(x.flatten(1))
+        hidden.relu_()  # the result is not looked at
+        return b(hidden)
+
+    first, last = nn.Linear(128, 9).double(), nn.Linear(9, 5).double()
+    modules = nn.Sequential(nn.Flatten(), first, nn.ReLU(), last)
+    net = Function(forward, a=first, b=last)
+    close(guided_backprop(net, inputs, target), captum_guided(modules, inputs, target))
+
+
+def test_guided_backprop_of_a_relu_used_again():
+    inputs, target = torch.randn(3, 6, dtype=torch.float64), torch.tensor([0, 1, 1])
+    a, b, c = (nn.Linear(*shape).double() for shape in ((6, 6), (6, 6), (6, 2)))
+    relu = nn.ReLU()
+    reused = nn.Sequential(a, relu, b, relu, c)
+    unrolled = nn.Sequential(a, nn.ReLU(), b, nn.ReLU(), c)
+    close(guided_backprop(reused, inputs, target), captum_guided(unrolled, inputs, target))
+
+
+def test_guided_backprop_by_hand():
+    # z = -ReLU(x0) + 2 ReLU(x1) - 3 ReLU(x2): only a positive gradient at an active unit is left.
+    net = nn.Sequential(nn.ReLU(), nn.Linear(3, 1, bias=False))
+    net[1].weight.data = torch.tensor([[-1.0, 2.0, -3.0]])
+    result = guided_backprop(net, torch.tensor([[1.0, 1.0, -1.0]]), torch.tensor([0]))
+    assert result.tolist() == [[0, 2, 0]]
+    result = guided_backprop(net, torch.tensor([[1.0, -1.0, 0.0]]), torch.tensor([0]))
+    assert result.tolist() == [[0, 0, 0]]
+
+
+def test_guided_backprop_without_relus_is_the_gradient(case):
+    _, inputs, target = case
+    net = nn.Sequential(nn.Flatten(), nn.Linear(128, 9), nn.Tanh(), nn.Linear(9, 5)).double()
+    close(guided_backprop(net, inputs, target), saliency(net, inputs, target))
+
+
+def test_guided_backprop_refuses_compiled_modules(case):
+    net, inputs, target = case
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net[1] = torch.jit.script(nn.ReLU())
+    with pytest.raises(ValueError, match="'1'"):
+        guided_backprop(net, inputs, target)
+
+
+def test_plain_gradients_are_plain_again_after_guided_backprop(case):
+    net, inputs, target = case
+    before = saliency(net, inputs, target)
+    assert not torch.equal(guided_backprop(net, inputs, target), before)
+    net[0].register_forward_pre_hook(lambda module, args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        guided_backprop(net, inputs, target)
+    net[0]._forward_pre_hooks.clear()
+    assert torch.equal(saliency(net, inputs, target), before)

@@ -1,0 +1,135 @@
+"""Verify that a net is homogeneous, and measure its degree."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from xgradient._inputs import check_inputs, check_model, evaluation_mode
+from xgradient.homogeneous._degree import measured_degree, relative_tolerance
+from xgradient.homogeneous._structure import NotHomogeneousError, structural_message
+
+
+def check_homogeneous(model: nn.Module, example_inputs: Tensor, degree: float = 1.0) -> None:
+    """Verify that a net is nonnegatively homogeneous of a given degree.
+
+    First the structure: of the modules that the net calls in evaluation mode, the first one is
+    named that has a bias, normalises, or is an activation that saturates. Then the numbers:
+    ``F(a x) = a**degree F(x)`` for several ``a > 0`` at the example inputs. If only the numbers
+    disagree, every module is tried by itself on what it receives, and the first that is
+    homogeneous of no degree is named: a leaf if a leaf does it, otherwise the innermost module
+    whose own ``forward`` does it.
+
+    A bias whose entries are all zero adds nothing and is accepted: it is the function that is
+    judged. Training such a net would make the bias count, see `remove_biases`.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Net; evaluated in evaluation mode, its modes are restored.
+    example_inputs : Tensor of shape (N, ...)
+        Inputs at which the numbers are compared, N >= 1, not all zero. One or two images will do.
+    degree : float, default 1.0
+        Required degree k. An X-DNN has degree 1.
+
+    Raises
+    ------
+    NotHomogeneousError
+        If the net is not homogeneous, or is so of another degree; ``module_name`` says where.
+    ValueError, TypeError
+        If the example inputs are empty, all zero, not finite, or not floating-point.
+    """
+    _check_examples(model, example_inputs)
+    verify_homogeneous(model, example_inputs, degree)
+
+
+def homogeneity_degree(model: nn.Module, example_inputs: Tensor) -> float:
+    """Estimate the degree k of a nonnegatively homogeneous net from its outputs.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Net; evaluated in evaluation mode, its modes are restored.
+    example_inputs : Tensor of shape (N, ...)
+        Inputs at which the net is scaled, N >= 1, not all zero.
+
+    Returns
+    -------
+    float
+        The k for which ``F(a x) = a**k F(x)`` holds at all examples and outputs.
+
+    Raises
+    ------
+    NotHomogeneousError
+        If there is no such k; ``module_name`` says where it fails.
+    ValueError, TypeError
+        If the example inputs are empty, all zero, not finite, or not floating-point, or if the
+        outputs are zero at every example, so that every k would do.
+    """
+    _check_examples(model, example_inputs)
+    with evaluation_mode(model), torch.no_grad():
+        degree = measured_degree(model, example_inputs)
+    if degree is None:
+        raise ValueError(
+            "every output of the net is zero at the example inputs, so that its degree of "
+            "homogeneity is undetermined: pass other example inputs"
+        )
+    return degree
+
+
+def verify_homogeneous(model: nn.Module, inputs: Tensor, degree: float) -> None:
+    """Do what `check_homogeneous` does, for inputs that are validated and may be zero.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Net to be judged.
+    inputs : Tensor of shape (N, ...)
+        Inputs at which the numbers are compared.
+    degree : float
+        Required degree k.
+
+    Raises
+    ------
+    NotHomogeneousError
+        If the net is not homogeneous of this degree.
+    """
+    with evaluation_mode(model), torch.no_grad():
+        for name, module in _called_modules(model, inputs):
+            message = structural_message(model, name, module)
+            if message is not None:
+                raise NotHomogeneousError(message, name)
+        measured = measured_degree(model, inputs)
+    if measured is not None and abs(measured - degree) > relative_tolerance(inputs.dtype):
+        raise NotHomogeneousError(
+            f"the net is homogeneous of degree {measured:.6g}, not {degree:.6g}: pass the degree "
+            "that it has",
+            "",
+        )
+
+
+def _check_examples(model: nn.Module, example_inputs: Tensor) -> None:
+    check_model(model)
+    check_inputs(example_inputs, "example_inputs")
+    if not example_inputs.any():
+        raise ValueError(
+            "example_inputs must not be all zero, where every net without biases looks "
+            "homogeneous: pass real inputs"
+        )
+
+
+def _called_modules(model: nn.Module, inputs: Tensor) -> list[tuple[str, nn.Module]]:
+    """Modules in the order in which the net first calls them."""
+    called: dict[str, nn.Module] = {}
+    handles = [
+        module.register_forward_pre_hook(
+            lambda module, args, name=name: called.update({name: module})
+        )
+        for name, module in model.named_modules()
+    ]
+    try:
+        model(inputs.clone())
+    finally:
+        for handle in handles:
+            handle.remove()
+    return list(called.items())
