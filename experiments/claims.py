@@ -15,9 +15,18 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from experiments.tables import read_published
+from experiments.tables import number, read_published
 
-__all__ = ["Claim", "ClaimError", "Expectation", "Verdict", "judge", "judge_claims", "load_claims"]
+__all__ = [
+    "Claim",
+    "ClaimError",
+    "Expectation",
+    "Verdict",
+    "judge",
+    "judge_claims",
+    "load_claims",
+    "readable",
+]
 
 HOLDS, FAILS, NOT_TESTABLE = "holds", "fails", "not testable here"
 # Marks the columns of the rows that are compared with.
@@ -150,14 +159,16 @@ def load_claims(path: str | Path) -> list[Claim]:
     if not isinstance(entries, list) or not entries:
         raise ClaimError(f"{path}: a list of claims is expected")
     claims = []
-    for number, entry in enumerate(entries, start=1):
+    for position, entry in enumerate(entries, start=1):
         try:
             claims.append(Claim.model_validate(entry))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the claim"
             name = entry.get("claim", "") if isinstance(entry, dict) else ""
-            raise ClaimError(f"{path}: claim {number} {name!r}: {where}: {first['msg']}") from error
+            raise ClaimError(
+                f"{path}: claim {position} {name!r}: {where}: {first['msg']}"
+            ) from error
     return claims
 
 
@@ -287,6 +298,18 @@ def judge(
         float("nan") if texts else float(values.max()),
         remark,
     )
+
+
+def readable(judged: pd.DataFrame) -> pd.DataFrame:
+    """Format what `judge_claims` returned for readers, one row per claim."""
+
+    def measured(row: pd.Series) -> str:
+        low, high = number(row["lowest"]), number(row["highest"])
+        return low if low == high else f"{low} to {high}"
+
+    shown = judged.assign(measured=[measured(row) for _, row in judged.iterrows()])
+    columns = ["claim", "verdict", "measured", "expected", "n_cases", "remark", "scope", "source"]
+    return shown[columns].rename(columns={"n_cases": "cases"})
 
 
 def _compared_with(

@@ -99,30 +99,25 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def export_table(
-    measurements: pd.DataFrame,
     shown: pd.DataFrame,
-    csv: str,
     markdown: str,
     latex: str,
     caption: str,
     notes: Sequence[str] = (),
 ) -> None:
-    """Write a table for programs (CSV) and for readers (Markdown, LaTeX).
+    """Write a table for readers, as Markdown and LaTeX.
 
     Parameters
     ----------
-    measurements : pandas.DataFrame
-        Long format, every digit: becomes the CSV file.
     shown : pandas.DataFrame
-        What a reader sees, already formatted.
-    csv, markdown, latex : str
+        Its cells as texts.
+    markdown, latex : str
         The files to write.
     caption : str
         One sentence.
     notes : sequence of str
         Remarks below the table.
     """
-    measurements.to_csv(csv, index=False)
     text = [caption, "", shown.to_markdown(index=False, disable_numparse=True), ""]
     text += [f"{note}\n" for note in notes]
     Path(markdown).write_text("\n".join(text))
@@ -136,7 +131,7 @@ def export_table(
 
 
 def provenance(paths: Sequence[str]) -> pd.DataFrame:
-    """Say what made the measurements: one line per distinct machine, commit and set of versions.
+    """Return the provenance of measurements: a row per machine, commit and set of versions.
 
     Where the work was split into shards, it is the shards that count.
     """
