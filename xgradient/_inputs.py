@@ -39,7 +39,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def check_model(model: object) -> None:
+def check_model(model: nn.Module) -> None:
     """Refuse a model that is not a module, whose modes could not be restored.
 
     Parameters
@@ -258,7 +258,7 @@ def difference_from(baselines: Tensor | float | None, inputs: Tensor) -> Tensor:
     return inputs if baselines is None else inputs - validated_baselines(baselines, inputs)
 
 
-def check_logits(logits: object, n_rows: int) -> Tensor:
+def check_logits(logits: Tensor, n_rows: int) -> Tensor:
     """Return the output of a net, if it consists of logits.
 
     Parameters
@@ -311,7 +311,7 @@ def check_target_range(target: Tensor, n_outputs: int) -> None:
         )
 
 
-def check_positive_integer(name: str, value: object) -> None:
+def check_positive_integer(name: str, value: int) -> None:
     """Refuse a number of things that is not at least one.
 
     Parameters

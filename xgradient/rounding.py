@@ -135,7 +135,11 @@ class _RoundedProducts(TorchFunctionMode):
         self.precision = precision
 
     def __torch_function__(
-        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         if func not in _PRODUCTS:
             return func(*args, **(kwargs or {}))
@@ -143,7 +147,7 @@ class _RoundedProducts(TorchFunctionMode):
 
     def _product(
         self,
-        func: Callable,
+        func: Callable[..., Any],
         input: Tensor,
         weight: Tensor,
         bias: Tensor | None = None,

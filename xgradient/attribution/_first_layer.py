@@ -75,13 +75,10 @@ class _Readers(TorchFunctionMode):
     """Watch which layers, and whether anything else, read the values of one tensor."""
 
     _WITHOUT_VALUES = (
-        Tensor.shape.__get__,
-        Tensor.ndim.__get__,
-        Tensor.dtype.__get__,
-        Tensor.device.__get__,
-        Tensor.layout.__get__,
-        Tensor.is_cuda.__get__,
-        Tensor.requires_grad.__get__,
+        *(
+            getattr(Tensor, name).__get__
+            for name in ("shape", "ndim", "dtype", "device", "layout", "is_cuda", "requires_grad")
+        ),
         Tensor.size,
         Tensor.dim,
         Tensor.numel,
@@ -96,11 +93,11 @@ class _Readers(TorchFunctionMode):
         self.inside: list[nn.Module] = []
         self.elsewhere = False
 
-    def enter(self, module: nn.Module, args: tuple) -> None:
+    def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         self.inside.append(module)
         self.calls.append((module, len(args) == 1 and args[0] is self.tensor))
 
-    def leave(self, module: nn.Module, args: tuple, output: Any) -> None:
+    def leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         self.inside.pop()
 
     def only(self) -> nn.Module | None:
@@ -112,7 +109,11 @@ class _Readers(TorchFunctionMode):
         return readers[0] if len(calls) == 1 else None
 
     def __torch_function__(
-        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         if (

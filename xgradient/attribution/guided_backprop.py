@@ -100,7 +100,11 @@ class _GuidedReLUs(TorchFunctionMode):
     _IN_PLACE = (torch.relu_, Tensor.relu_)
 
     def __torch_function__(
-        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         if func is nn.functional.relu:

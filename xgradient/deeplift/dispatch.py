@@ -93,9 +93,9 @@ def _pass_max_pool(call: Call, signals: list[Signal]) -> Passed:
 def _pass_max_pool_module(
     function: Callable[..., Any], settings: tuple[str, ...], call: Call, signals: list[Signal]
 ) -> Passed:
-    if call.module.return_indices:
+    if call.setting("return_indices"):
         raise UnsupportedOperationError("DeepLIFT has no rule for return_indices=True")
-    arguments = {name: getattr(call.module, name) for name in settings}
+    arguments = {name: call.setting(name) for name in settings}
     return operations.max_pool(partial(function, **arguments, return_indices=True), *signals)
 
 
@@ -142,8 +142,8 @@ def _refuse_softmax(call: Call, signals: list[Signal]) -> Passed:
 # again.
 _NONLINEARITIES: dict[Any, Callable[[Call], Elementwise]] = {
     nn.ReLU: lambda call: torch.relu,
-    nn.LeakyReLU: lambda call: partial(F.leaky_relu, negative_slope=call.module.negative_slope),
-    nn.PReLU: lambda call: partial(F.prelu, weight=call.module.weight),
+    nn.LeakyReLU: lambda call: partial(F.leaky_relu, negative_slope=call.setting("negative_slope")),
+    nn.PReLU: lambda call: partial(F.prelu, weight=call.setting("weight")),
     nn.Sigmoid: lambda call: torch.sigmoid,
     nn.Tanh: lambda call: torch.tanh,
     F.relu: lambda call: torch.relu,

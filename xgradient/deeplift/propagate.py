@@ -208,8 +208,8 @@ class Network:
             rule = self._rules[call.node]
             return operations.elementwise(nonlinear_function(call), rule, *signals)
         if isinstance(call.module, operations.LINEAR_MODULES):
-            with_parts = call.node in self._with_parts
-            return operations.linear(call.module, *signals, with_parts=with_parts)
+            (signal,) = signals
+            return operations.linear(call.module, signal, call.node in self._with_parts)
         return pass_operation(call, signals)
 
     def _placeholder(

@@ -71,6 +71,8 @@ def revealcancel(function: Elementwise, signal: Signal) -> Signed:
     Signed
         ``m⁺ = Δy⁺ / Δx⁺`` and ``m⁻ = Δy⁻ / Δx⁻``, each of shape (N, ...).
     """
+    if signal.parts is None:
+        raise ValueError("RevealCancel needs the parts of the difference, got a signal without")
     reference, positive, negative = signal.reference, signal.parts.positive, signal.parts.negative
     at_reference = function(reference)
     with_positive = function(reference + positive)

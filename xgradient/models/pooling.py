@@ -45,6 +45,10 @@ class MaxPool2d(nn.MaxPool2d):
         Round the size of the output up instead of down.
     """
 
+    kernel_size: int
+    stride: int
+    padding: int
+
     def __init__(
         self, kernel_size: int, stride: int | None = None, padding: int = 0, ceil_mode: bool = False
     ) -> None:
@@ -82,10 +86,8 @@ class MaxPool2d(nn.MaxPool2d):
             first.masked_fill_(entries >= reached, offset)
         row = torch.arange(rows, device=inputs.device)[:, None] * stride - padding
         column = torch.arange(columns, device=inputs.device) * stride - padding
-        down, across = torch.meshgrid(
-            *2 * [torch.arange(kernel, device=inputs.device)], indexing="ij"
-        )
-        steps = (down * width + across).flatten()
+        inside = torch.arange(kernel, device=inputs.device)
+        steps = (inside[:, None] * width + inside).flatten()
         flat = steps[first.to(torch.int64)] + (row * width + column)
         # A window that holds NaN reaches nothing: its corner may lie in the padding.
         return flat.clamp_(0, height * width - 1)
