@@ -82,7 +82,7 @@ def relative_tolerance(dtype: torch.dtype) -> float:
 
 
 def _degree_of_call(
-    call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
+    call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[bool, float | None]:
     """Whether every output scales by one power of the factor of all arguments, and which."""
     outputs = {
