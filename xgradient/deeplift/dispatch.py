@@ -1,6 +1,6 @@
-"""Which operation of a network is passed how.
+"""Tables of the rule for every operation.
 
-Two tables, keyed by what is called: the type of a module, a function, or the name of a method.
+Both are keyed by the type of a module, a function, or the name of a method.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from xgradient.deeplift.signals import Signal
 
 
 def is_nonlinearity(call: Call) -> bool:
-    """Tell whether a call is an elementwise nonlinearity, for which a rule is to be chosen."""
+    """Return whether a call is an elementwise nonlinearity, for which a rule is to be chosen."""
     return _find(_NONLINEARITIES, call) is not None
 
 
@@ -55,7 +55,7 @@ def pass_operation(call: Call, signals: list[Signal]) -> Passed:
     Returns
     -------
     signal : Signal
-        What leaves the operation.
+        Output of the operation.
     pullback : callable
         From the multipliers of the output to those of the inputs.
 

@@ -55,7 +55,7 @@ def trace(model: nn.Module) -> tuple[fx.Graph, nn.Module]:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a network computes from the shape of its input, which references need not share.
+    """Value computed from the shape of an input, which the references need not share.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Call:
         Qualified name of the module, as in ``model.named_modules()``; for a function or method
         the name of the node.
     keys : tuple
-        What is called, from the most special: the types of the module, the function, or the
+        Identity of the call, most specific first: the types of the module, the function, or the
         name of the method.
     sources : list of torch.fx.Node
         Nodes of the signals among the arguments. Known after `bind`.

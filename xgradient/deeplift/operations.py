@@ -1,6 +1,6 @@
 """How DeepLIFT passes one operation of a network: forward the signal, backward the multipliers.
 
-Every function below takes what enters an operation and returns the `Signal` that leaves it
+Every function below takes the input of an operation and returns its output as a `Signal`,
 together with its pullback, which turns the multipliers of the output into those of the inputs.
 Forward and pullback belong together: ``m⁺Δ⁺ + m⁻Δ⁻``, summed over all elements, is the same on
 both sides of every operation. That is summation-to-delta, one operation at a time.
@@ -208,12 +208,12 @@ def elementwise(function: Elementwise, rule: Rule, signal: Signal) -> Passed:
     rule : callable
         The rule, see `xgradient.deeplift.rules`.
     signal : Signal
-        What enters it.
+        Its input.
 
     Returns
     -------
     signal : Signal
-        What leaves it, with the parts ``Δy⁺ = m⁺Δx⁺`` and ``Δy⁻ = m⁻Δx⁻``.
+        Its output, with the parts ``Δy⁺ = m⁺Δx⁺`` and ``Δy⁻ = m⁻Δx⁻``.
     pullback : callable
         Chain rule of the multipliers.
     """
@@ -227,12 +227,12 @@ def elementwise(function: Elementwise, rule: Rule, signal: Signal) -> Passed:
 
 
 def max_pool(function: Callable[[Tensor], tuple[Tensor, Tensor]], signal: Signal) -> Passed:
-    """Pass max pooling so that every window hands its whole difference to one of its inputs.
+    """Pass max pooling so that every window passes its whole difference to one of its inputs.
 
     If the maximum rose, that is the input which is the maximum now; if it fell, the one which was
     the maximum of the reference. This input changed in the same direction and at least as much
     as the maximum, so the local multiplier ``Δmax / Δx`` lies between 0 and 1. An input of
-    several overlapping windows gets the sum of what they hand to it. (The paper has no rule for
+    several overlapping windows gets the sum over the windows. (The paper has no rule for
     max pooling; the authors' package takes the gradient, which breaks summation-to-delta.)
 
     Parameters

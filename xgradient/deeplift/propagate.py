@@ -64,7 +64,7 @@ class Network:
         logits : Signal
             Logits of inputs and references, shapes (N, K) and (N or 1, K).
         steps : list
-            What `backward` needs.
+            Calls with their pullbacks, for `backward`.
 
         Raises
         ------

@@ -34,5 +34,5 @@ def build_model(architecture: str, **arguments: object) -> nn.Module:
     """
     if architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise ValueError(f"unknown architecture {architecture!r}: choose one of {known}")
+        raise ValueError(f"architecture must be one of {known}, got {architecture!r}")
     return ARCHITECTURES[architecture](**arguments)

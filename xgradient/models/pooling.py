@@ -5,8 +5,8 @@ hold values that are equal in exact arithmetic. PyTorch hands the gradient to th
 values; but the same sum, computed at two positions by two code paths of a convolution, may differ
 in its last bit, and then the last bit chooses. Which one it favours changes with the scale of the
 input, so Integrated Gradients averages over choices where X-Gradient makes one, and two
-attributions that are equal in theory differ by up to percents on single images, in float64 as in
-float32.
+attributions that are equal in theory differ by up to a few percent on single images, in float64
+as in float32.
 """
 
 from __future__ import annotations
