@@ -37,7 +37,7 @@ def test_a_target_becomes_one_index_per_image(target, inference):
 
 @pytest.mark.parametrize("target", [True, 1.0, [0, 1, 2], None, np.arange(3), torch.tensor([1.0])])
 def test_a_target_that_is_not_of_integers_is_refused(target):
-    with pytest.raises(TypeError, match="target must be an integer Tensor.*, got "):
+    with pytest.raises(TypeError, match=r"target must be an integer Tensor.*, got "):
         validated_target(target, INPUTS)
 
 
