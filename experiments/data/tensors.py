@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-__all__ = ["ImageTensors", "denormalise", "loader", "normalise"]
+__all__ = ["Batches", "ImageTensors", "denormalise", "loader", "normalise"]
 
 
 def _per_channel(values: Sequence[float], like: torch.Tensor) -> torch.Tensor:
@@ -39,6 +39,16 @@ def normalise(images: torch.Tensor, mean: Sequence[float], std: Sequence[float])
 def denormalise(inputs: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
     """Undo `normalise`: images (N, C, H, W) to look at, 0 to 1, clipped."""
     return (inputs * _per_channel(std, inputs) + _per_channel(mean, inputs)).clamp(0.0, 1.0)
+
+
+class Batches(Protocol):
+    """Inputs and labels that are handed out in batches."""
+
+    def __len__(self) -> int:
+        """Return the number of inputs."""
+
+    def __getitems__(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return inputs (n, ...) and labels (n, ...)."""
 
 
 class ImageTensors(Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -114,7 +124,7 @@ def _as_is(batch: Any) -> Any:
 
 
 def loader(
-    dataset: ImageTensors,
+    dataset: Batches,
     batch_size: int,
     shuffle: bool = False,
     drop_last: bool = False,
