@@ -152,5 +152,5 @@ def test_every_parameter_of_the_small_nets_learns(architecture, bias):
 
 
 def test_an_unknown_geometry_is_refused():
-    with pytest.raises(ValueError, match="'tiny': choose one of imagenet, small"):
+    with pytest.raises(ValueError, match="geometry must be one of imagenet, small, got 'tiny'"):
         alexnet(geometry="tiny")
