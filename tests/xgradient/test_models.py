@@ -10,8 +10,18 @@ import torchvision
 
 from xgradient.attribution import input_x_gradient, integrated_gradients, x_gradient
 from xgradient.homogeneous import check_homogeneous, remove_biases
-from xgradient.models import ARCHITECTURES, alexnet, build_model, fixup_resnet50, vgg16
+from xgradient.models import (
+    VGG16,
+    AlexNet,
+    FixupResNet50,
+    alexnet,
+    digit_convnet,
+    fixup_resnet50,
+    genomics_convnet,
+    vgg16,
+)
 
+ARCHITECTURES = (AlexNet, VGG16, FixupResNet50)
 SMALL = {"num_classes": 10, "in_channels": 1, "geometry": "small"}
 BLOCKS = 3 + 4 + 6 + 3
 
@@ -82,15 +92,15 @@ def test_fixup_initialisation():
     assert inner.std().item() == pytest.approx(expected, rel=0.05)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda each: each.__name__)
 @pytest.mark.parametrize("geometry", ["small", "imagenet"])
 def test_stripping_gives_the_x_net(architecture, geometry):
     """remove_biases leaves the parameters of the net built without biases (scalars kept)."""
     arguments = {"num_classes": 10, "geometry": geometry}
-    kept = {"scale": True} if architecture == "fixup_resnet50" else {}
+    kept = {"scale": True} if architecture is FixupResNet50 else {}
     with torch.device("meta"):
-        stripped = remove_biases(build_model(architecture, **arguments))
-        built = build_model(architecture, bias=False, **arguments, **kept)
+        stripped = remove_biases(architecture(**arguments))
+        built = architecture(bias=False, **arguments, **kept)
     assert {k: v.shape for k, v in stripped.state_dict().items()} == {
         k: v.shape for k, v in built.state_dict().items()
     }
@@ -107,10 +117,10 @@ def randomise(model):
     return model
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda each: each.__name__)
 def test_small_x_nets_are_homogeneous_and_regular_ones_are_not(architecture):
     inputs = torch.randn(2, 1, 28, 28, dtype=torch.float64)
-    regular = randomise(build_model(architecture, **SMALL)).double()
+    regular = randomise(architecture(**SMALL)).double()
     stripped = remove_biases(regular)
     check_homogeneous(stripped, inputs)
     with pytest.raises(ValueError, match="bias"):
@@ -120,10 +130,10 @@ def test_small_x_nets_are_homogeneous_and_regular_ones_are_not(architecture):
         torch.testing.assert_close(stripped(3 * inputs), 3 * stripped(inputs))
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda each: each.__name__)
 def test_full_size_nets_are_stripped_and_attributed(architecture):
     """At 224 px, in float64, X-Gradient is IG and adds up to the logit; with biases it is not."""
-    regular = randomise(build_model(architecture)).double()
+    regular = randomise(architecture()).double()
     stripped = remove_biases(regular)
     inputs = torch.randn(1, 3, 224, 224, dtype=torch.float64)
     target = torch.tensor([7])
@@ -144,14 +154,33 @@ def test_full_size_nets_are_stripped_and_attributed(architecture):
     ("architecture", "bias"), list(itertools.product(ARCHITECTURES, (True, False)))
 )
 def test_every_parameter_of_the_small_nets_learns(architecture, bias):
-    net = randomise(build_model(architecture, **SMALL, bias=bias))
+    net = randomise(architecture(**SMALL, bias=bias))
     net(torch.randn(8, 1, 28, 28)).pow(2).sum().backward()
     idle = [name for name, parameter in net.named_parameters() if not parameter.grad.any()]
     assert idle == []
 
 
-def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="'lenet': choose one of alexnet, vgg16, fixup_resnet50"):
-        build_model("lenet")
-    with pytest.raises(ValueError, match="'tiny': choose one of imagenet, small"):
-        alexnet(geometry="tiny")
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_unknown_geometries_are_refused(architecture):
+    with pytest.raises(ValueError, match="geometry must be one of imagenet, small, got 'tiny'"):
+        architecture(geometry="tiny")
+
+
+def test_the_lower_case_names_are_builders():
+    assert (alexnet, vgg16, fixup_resnet50) == ARCHITECTURES
+
+
+def test_digit_convnet_has_the_size_of_the_paper():
+    assert n_parameters(digit_convnet()) == 239_594
+    assert digit_convnet()(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+    check_homogeneous(digit_convnet(bias=False), torch.rand(2, 1, 28, 28))
+
+
+def test_genomics_convnet_takes_sequences_of_any_length():
+    net = genomics_convnet()
+    for length in (21, 200):
+        assert net(torch.rand(2, 4, length)).shape == (2, 3)
+    # As Keras draws them, with which the released network was trained.
+    assert not any(value.any() for name, value in net.named_parameters() if "bias" in name)
+    bound = (6 / (4 * 11 + 50 * 11)) ** 0.5
+    assert 0.95 * bound < float(net.conv1.weight.abs().max()) <= bound

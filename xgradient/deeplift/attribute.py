@@ -64,8 +64,8 @@ def deeplift(
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Contributions of the inputs to the difference of a logit from its value at a reference.
 
-    The costs are those of a gradient with Rescale and of about four with RevealCancel, plus a
-    second forward pass unless all inputs share one reference.
+    Rescale costs as much as one gradient, RevealCancel as much as about four, plus a second forward
+    pass unless all inputs share one reference.
 
     Parameters
     ----------
