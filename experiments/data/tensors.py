@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -109,7 +108,7 @@ class ImageTensors(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return ImageTensors(self.images[:n_images], self.labels[:n_images], self.mean, self.std)
 
 
-def _as_is(batch: Any) -> Any:
+def _as_is(batch: object) -> object:
     return batch
 
 
