@@ -1,4 +1,4 @@
-"""Training of regular and X networks on Lightning Fabric.
+"""Training of networks on Lightning Fabric.
 
 Devices, mixed precision and several processes are Fabric's; this module holds the loop, the
 choice of the best epoch on a validation split of the training data, and the resumption.
@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from experiments.data.tensors import ImageTensors, loader
+from experiments.data.tensors import Batches, loader
 from experiments.networks.evaluation import evaluate
 
-__all__ = ["TrainingResult", "TrainingSettings", "train"]
+__all__ = ["CLASSIFICATION", "Objective", "TrainingResult", "TrainingSettings", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -110,18 +110,62 @@ class TrainingSettings:
         return cls(**values)
 
 
+SumOverProcesses = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The loss of a training, and how its epochs are judged.
+
+    Parameters
+    ----------
+    loss : callable
+        Takes logits (N, K) and labels (N, ...), returns the mean loss.
+    evaluate : callable
+        Takes the net, batches, the device and a function that adds up a tensor of sums over
+        processes; returns numbers by name, ``loss`` among them.
+    reported : tuple of str
+        Which of these numbers the history has, each as ``validation_NAME``.
+    chooses : str
+        The one that chooses the best epoch.
+    largest : bool
+        Whether the largest is the best; otherwise it is the smallest.
+    """
+
+    loss: Callable[[Tensor, Tensor], Tensor]
+    evaluate: Callable[
+        [nn.Module, Iterable[tuple[Tensor, Tensor]], torch.device, SumOverProcesses],
+        dict[str, float],
+    ]
+    reported: tuple[str, ...]
+    chooses: str
+    largest: bool
+
+    def is_better(self, row: Mapping[str, float], past: Iterable[Mapping[str, float]]) -> bool:
+        """Whether an epoch is better than all earlier ones."""
+        name, sign = f"validation_{self.chooses}", 1 if self.largest else -1
+        return all(sign * row[name] > sign * earlier[name] for earlier in past)
+
+
+CLASSIFICATION = Objective(
+    functional.cross_entropy, evaluate, ("loss", "top1"), chooses="top1", largest=True
+)
+"""One class per input; the epoch with the best top-1 accuracy."""
+
+
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training leaves behind.
+    """History and outcome of a training.
 
     Attributes
     ----------
     history : list of dict
         One row per epoch: ``epoch`` (0 is the network before training), ``train_loss`` (nats; NaN
-        for epoch 0), ``validation_loss`` (nats), ``validation_top1`` (percent), ``learning_rate``
-        (at the end of the epoch). NaN where there is nothing to validate on.
+        for epoch 0), the numbers that the objective reports, such as ``validation_loss`` (nats) and
+        ``validation_top1`` (percent), ``learning_rate`` (at the end of the epoch). NaN where there
+        is nothing to validate on.
     best_epoch : int
-        The epoch whose parameters the network now has: the best ``validation_top1``, the first of
+        The epoch whose parameters the network now has: the best by the objective, the first of
         equals; without validation the last.
     """
 
@@ -192,13 +236,14 @@ def _restore_random_state(state: Mapping[str, torch.Tensor], device: torch.devic
 
 def train(
     model: nn.Module,
-    training_data: ImageTensors,
-    validation_data: ImageTensors | None,
+    training_data: Batches,
+    validation_data: Batches | None,
     settings: TrainingSettings,
     seed: int,
     fabric: Fabric | None = None,
     checkpoint: str | Path | None = None,
     progress: str | None = None,
+    objective: Objective = CLASSIFICATION,
 ) -> TrainingResult:
     """Train a network in place and leave it with the parameters of its best epoch.
 
@@ -210,11 +255,11 @@ def train(
     ----------
     model : torch.nn.Module
         Maps (N, C, H, W) to logits (N, K).
-    training_data : ImageTensors
-        What to learn from.
-    validation_data : ImageTensors or None
-        What to choose the epoch on; ``None`` keeps the last epoch, for trainings of a fixed length
-        on all there is.
+    training_data : Batches
+        Inputs and labels to learn from.
+    validation_data : Batches or None
+        Inputs and labels to choose the epoch on; ``None`` keeps the last epoch, for trainings of a
+        fixed length on all there is.
     settings : TrainingSettings
         Optimiser, schedule, number of epochs and so on.
     seed : int
@@ -229,6 +274,8 @@ def train(
         the end.
     progress : str, optional
         Label of a progress bar; none is shown without.
+    objective : Objective
+        The loss, and what chooses the best epoch; by default that of a classification.
 
     Returns
     -------
@@ -240,7 +287,7 @@ def train(
     ValueError
         If there are fewer training images than one batch.
     RuntimeError
-        If the training loss is no longer finite, with the epoch and the learning rate.
+        If the training diverges, with the epoch and the learning rate.
     """
     if len(training_data) < settings.batch_size:
         raise ValueError(
@@ -260,18 +307,20 @@ def train(
             fabric,
             None if checkpoint is None else Path(checkpoint),
             progress,
+            objective,
         )
 
 
 def _train(
     model: nn.Module,
-    training_data: ImageTensors,
-    validation_data: ImageTensors | None,
+    training_data: Batches,
+    validation_data: Batches | None,
     settings: TrainingSettings,
     seed: int,
     fabric: Fabric,
     checkpoint: Path | None,
     progress: str | None,
+    objective: Objective,
 ) -> TrainingResult:
     layout = torch.channels_last if settings.channels_last else torch.contiguous_format
     inner = model
@@ -288,15 +337,15 @@ def _train(
     schedule = _make_schedule(optimizer, settings, len(batches)) if settings.epochs else None
 
     def validate() -> dict[str, float]:
-        if validation is None:
-            return {"validation_loss": math.nan, "validation_top1": math.nan}
-        measured = evaluate(
-            model,
-            validation,
-            fabric.device,
-            lambda sums: _reduced(fabric, sums, "sum"),
-        )
-        return {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
+        measured = dict.fromkeys(objective.reported, math.nan)
+        if validation is not None:
+            measured = objective.evaluate(
+                model,
+                validation,
+                fabric.device,
+                lambda sums: _reduced(fabric, sums, "sum"),
+            )
+        return {f"validation_{name}": measured[name] for name in objective.reported}
 
     identity = {"settings": asdict(settings), "seed": seed, "images": len(training_data)}
     state: dict[str, Any] = {
@@ -327,7 +376,7 @@ def _train(
         for inputs, labels in bar:
             if settings.horizontal_flip:
                 inputs = _flip_at_random(inputs)
-            loss = functional.cross_entropy(model(inputs.contiguous(memory_format=layout)), labels)
+            loss = objective.loss(model(inputs.contiguous(memory_format=layout)), labels)
             optimizer.zero_grad()
             fabric.backward(loss)
             if settings.clip_norm is not None:
@@ -336,28 +385,31 @@ def _train(
             schedule.step()
             total += loss.detach()
         train_loss = _reduced(fabric, total / len(batches), "mean").item()
-        rate = schedule.get_last_lr()[0]
-        if not math.isfinite(train_loss):
-            raise RuntimeError(
-                f"the training loss of epoch {epoch} is {train_loss} at a learning rate of up to "
-                f"{settings.learning_rate}: lower learning_rate or set clip_norm"
-            )
+        rate = float(schedule.get_last_lr()[0])
         row = {"epoch": epoch, "train_loss": train_loss, **validate(), "learning_rate": rate}
+        measured = [
+            train_loss,
+            *(row[f"validation_{n}"] for n in objective.reported if validation is not None),
+        ]
+        if not all(map(math.isfinite, measured)):
+            raise RuntimeError(
+                f"the training diverged in epoch {epoch}, with a training loss of {train_loss}, at "
+                f"a learning rate of up to {settings.learning_rate}: lower learning_rate or set "
+                "clip_norm"
+            )
+        shown = [f"train loss {train_loss:.4f}"]
+        if validation is not None:
+            shown += [f"validation {n} {row[f'validation_{n}']:.4f}" for n in objective.reported]
         logger.info(
-            "%s epoch %d/%d: train loss %.4f%s",
+            "%s epoch %d/%d: %s",
             progress or "training",
             epoch,
             settings.epochs,
-            train_loss,
-            ""
-            if validation is None
-            else f", validation loss {row['validation_loss']:.4f}, "
-            f"validation top-1 {row['validation_top1']:.2f} %",
+            ", ".join(shown),
         )
-        best_so_far = max(past["validation_top1"] for past in state["history"])
-        state["history"].append(row)
-        if validation is None or row["validation_top1"] > best_so_far:
+        if validation is None or objective.is_better(row, state["history"]):
             state["best_epoch"], state["best"] = epoch, _snapshot(inner)
+        state["history"].append(row)
         if checkpoint is not None:
             _write_checkpoint(state, checkpoint, fabric, inner, optimizer, schedule, order)
 
@@ -381,7 +433,8 @@ def _write_checkpoint(
     schedule: torch.optim.lr_scheduler.LRScheduler,
     order: torch.Generator,
 ) -> None:
-    # Written beside and renamed, so that an interruption leaves the previous epoch, not a torso.
+    # Written next to it and renamed, so that an interruption leaves the previous epoch and not a
+    # truncated file.
     partial = path.with_name(path.name + ".partial")
     fabric.save(
         partial,
@@ -411,10 +464,10 @@ def _resume(
     try:
         saved = fabric.load(path, weights_only=True)
     except Exception as error:  # a torn or foreign file: torch raises half a dozen types here
-        logger.warning("%s cannot be read (%s): training starts anew", path, error)
+        logger.warning("%s cannot be read (%s): training starts from scratch", path, error)
         return
     if saved.get("identity") != state["identity"]:
-        logger.warning("%s belongs to other settings: training starts anew", path)
+        logger.warning("%s belongs to other settings: training starts from scratch", path)
         return
     model.load_state_dict(saved["model"])
     optimizer.load_state_dict(saved["optimizer"])

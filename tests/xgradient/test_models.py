@@ -183,4 +183,4 @@ def test_genomics_convnet_takes_sequences_of_any_length():
     # As Keras draws them, with which the released network was trained.
     assert not any(value.any() for name, value in net.named_parameters() if "bias" in name)
     bound = (6 / (4 * 11 + 50 * 11)) ** 0.5
-    assert 0.95 * bound < float(net.conv1.weight.abs().max()) <= bound
+    assert 0.95 * bound < float(net.conv1.weight.detach().abs().max()) <= bound

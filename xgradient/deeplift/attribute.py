@@ -78,10 +78,10 @@ def deeplift(
         Inputs, shape (N, ...).
     target : torch.Tensor or int
         Index of the explained logit, a LongTensor (N,) or one index for all.
-    baselines : torch.Tensor or float or sequence of torch.Tensor or None
-        The reference: a tensor that broadcasts to the inputs, a number, or ``None`` for zero. If
-        its first axis has length 1 or is left out, all inputs share it, which saves time. Over
-        several references, given as a sequence, the contributions are averaged.
+    baselines : torch.Tensor or float or sequence of these, optional
+        The reference of DeepLIFT: None for zero, a number, or a tensor that broadcasts to the
+        inputs. If its first axis has length 1 or is left out, all inputs share it, which saves
+        time. Over several references, given as a sequence, the contributions are averaged.
     rule : {"rescale", "revealcancel", "genomics_default"} or callable or Mapping
         Rule of the nonlinearities. ``"genomics_default"`` is RevealCancel behind fully connected
         layers and Rescale behind convolutions. A callable gets the name and the module of each
