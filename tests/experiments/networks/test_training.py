@@ -20,7 +20,7 @@ from experiments.data.tensors import ImageTensors, denormalise, loader, normalis
 from experiments.networks.evaluation import evaluate
 from experiments.networks.training import TrainingSettings, train
 from tests.experiments.data.helpers import mnist_subset
-from xgradient.models import build_model
+from xgradient.models import VGG16
 
 QUICK = {"batch_size": 64, "learning_rate": 2e-3, "horizontal_flip": False}
 
@@ -188,7 +188,7 @@ def test_a_diverging_training_is_an_error():
     )
     with pytest.raises(RuntimeError, match="lower learning_rate"):
         train(
-            build_model("vgg16", num_classes=10, in_channels=1, geometry="small"),
+            VGG16(num_classes=10, in_channels=1, geometry="small"),
             *pair(),
             settings,
             seed=1,
