@@ -170,13 +170,16 @@ class _Adam:
         self._learning_rate = learning_rate
         moments = torch.zeros_like(parameters), torch.zeros_like(parameters)
         step = torch.zeros((), device=parameters.device)
-        self._state = [[tensor] for tensor in (parameters, gradient, *moments)], [step]
+        self._state = [[tensor] for tensor in (parameters, gradient, *moments, step)]
 
     def step(self) -> None:
         """Update the parameters in place."""
-        tensors, step = self._state
+        parameters, gradient, mean, mean_of_squares, step = self._state
         adam(
-            *tensors,
+            parameters,
+            gradient,
+            mean,
+            mean_of_squares,
             [],
             step,
             fused=True,

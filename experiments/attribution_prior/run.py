@@ -187,17 +187,20 @@ def train_shard(
         if not numbers:
             continue
         points = {"expected_gradients": "n_references", "ig": "n_steps"}.get(training.method)
-        common = {**settings["settings"], "hidden": tuple(settings["settings"]["hidden"])}
+        chosen = {
+            **settings["settings"],
+            "hidden": tuple(settings["settings"]["hidden"]),
+            "epochs": training.epochs,
+        }
+        if points is not None:
+            chosen[points] = training.n_gradients
         result = train_repetitions(
             features,
             labels,
             numbers,
             training.method,
             training.strengths,
-            PriorSettings(
-                **common | {"epochs": training.epochs},
-                **({points: training.n_gradients} if points else {}),
-            ),
+            PriorSettings(**chosen),
             seed=seed,
             feature_names=feature_names,
             device=device,

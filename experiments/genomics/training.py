@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from experiments.data.tensors import Batches
 from experiments.genomics.sequences import one_hot
 from experiments.networks.training import Objective, TrainingResult, TrainingSettings, train
 from experiments.roc_auc import roc_auc
@@ -22,7 +23,7 @@ __all__ = ["predict", "task_auroc", "train_genomics_convnet"]
 _EVALUATED = 200
 
 
-class _Sequences:
+class _Sequences(Batches):
     """Sequences and their labels, handed out one-hot."""
 
     def __init__(self, sequences: Tensor, labels: Tensor) -> None:

@@ -17,6 +17,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from experiments.data.tensors import Batches, loader
@@ -201,6 +202,20 @@ def _make_schedule(
     return schedulers.ConstantLR(optimizer, factor=1.0)
 
 
+def _on_device(
+    fabric: Fabric, batches: DataLoader[tuple[torch.Tensor, torch.Tensor]]
+) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    prepared = fabric.setup_dataloaders(batches)
+    assert not isinstance(prepared, list)  # which is returned for several loaders
+    return prepared
+
+
+def _reduced(fabric: Fabric, value: torch.Tensor, how: Literal["mean", "sum"]) -> torch.Tensor:
+    reduced = fabric.all_reduce(value, reduce_op=how)
+    assert isinstance(reduced, torch.Tensor)  # as the value is
+    return reduced
+
+
 def _flip_at_random(inputs: torch.Tensor) -> torch.Tensor:
     mirrored = torch.rand(len(inputs), device=inputs.device) < 0.5
     return torch.where(mirrored[:, None, None, None], inputs.flip(-1), inputs)
@@ -312,12 +327,13 @@ def _train(
     inner.to(memory_format=layout)
     model, optimizer = fabric.setup(inner, _make_optimizer(inner, settings))
     order = torch.Generator().manual_seed(seed)
-    batches = fabric.setup_dataloaders(
-        loader(training_data, settings.batch_size, shuffle=True, drop_last=True, generator=order)
+    batches = _on_device(
+        fabric,
+        loader(training_data, settings.batch_size, shuffle=True, drop_last=True, generator=order),
     )
     validation = None
     if validation_data is not None:
-        validation = fabric.setup_dataloaders(loader(validation_data, 100))
+        validation = _on_device(fabric, loader(validation_data, 100))
     schedule = _make_schedule(optimizer, settings, len(batches)) if settings.epochs else None
 
     def validate() -> dict[str, float]:
@@ -327,7 +343,7 @@ def _train(
                 model,
                 validation,
                 fabric.device,
-                lambda sums: fabric.all_reduce(sums, reduce_op="sum"),
+                lambda sums: _reduced(fabric, sums, "sum"),
             )
         return {f"validation_{name}": measured[name] for name in objective.reported}
 
@@ -347,6 +363,7 @@ def _train(
     for epoch in range(len(state["history"]), settings.epochs + 1):
         if hasattr(batches.sampler, "set_epoch"):  # several processes draw one common order
             batches.sampler.set_epoch(epoch)
+        assert schedule is not None  # there are epochs
         model.train()
         total = torch.zeros((), dtype=torch.float64, device=fabric.device)
         bar = tqdm(
@@ -367,8 +384,8 @@ def _train(
             optimizer.step()
             schedule.step()
             total += loss.detach()
-        train_loss = fabric.all_reduce(total / len(batches), reduce_op="mean").item()
-        rate = schedule.get_last_lr()[0]
+        train_loss = _reduced(fabric, total / len(batches), "mean").item()
+        rate = float(schedule.get_last_lr()[0])
         row = {"epoch": epoch, "train_loss": train_loss, **validate(), "learning_rate": rate}
         measured = [
             train_loss,
