@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from experiments.attribution_prior.chunk import WITHOUT_PRIOR
-from experiments.attribution_prior.training import PriorSettings, train_repetitions
+from experiments.attribution_prior.settings import WITHOUT_PRIOR, PriorSettings
+from experiments.attribution_prior.training import train_repetitions
 
 __all__ = ["COLUMNS", "Training", "shard_repetitions", "train_shard", "trainings"]
 

@@ -12,7 +12,7 @@ from experiments.attribution_prior.comparison import (
     paired_difference,
     select_strength,
 )
-from experiments.attribution_prior.training import METHODS
+from experiments.attribution_prior.settings import METHODS
 
 __all__ = ["compare_with_xg", "eg_curve", "merge_shards", "read_repetitions", "summarise"]
 

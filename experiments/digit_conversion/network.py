@@ -12,7 +12,8 @@ from torch import nn
 
 from experiments.data.tensors import ImageTensors
 from experiments.networks.keras_weights import channels_first, load_keras_weights
-from experiments.networks.training import TrainingSettings, train
+from experiments.networks.settings import TrainingSettings
+from experiments.networks.training import train
 from experiments.seeds import job_seed
 from xgradient.homogeneous import remove_biases
 from xgradient.models.digit_convnet import digit_convnet

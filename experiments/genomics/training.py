@@ -13,7 +13,9 @@ from torch.nn import functional as F
 
 from experiments.data.tensors import Batches
 from experiments.genomics.sequences import one_hot
-from experiments.networks.training import Objective, TrainingResult, TrainingSettings, train
+from experiments.networks.objective import Objective
+from experiments.networks.settings import TrainingSettings
+from experiments.networks.training import TrainingResult, train
 from experiments.roc_auc import roc_auc
 from xgradient.homogeneous import evaluation_mode
 

@@ -19,6 +19,7 @@ from experiments.attribution_prior.run import (
     train_shard,
     trainings,
 )
+from experiments.attribution_prior.settings import PriorSettings
 from experiments.attribution_prior.summary import (
     compare_with_xg,
     eg_curve,
@@ -26,7 +27,7 @@ from experiments.attribution_prior.summary import (
     read_repetitions,
     summarise,
 )
-from experiments.attribution_prior.training import PriorSettings, train_repetitions
+from experiments.attribution_prior.training import train_repetitions
 
 SETTINGS = {
     "n_repetitions": 5,

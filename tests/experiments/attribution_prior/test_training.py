@@ -20,13 +20,9 @@ from experiments.attribution_prior.chunk import NonFiniteLossError
 from experiments.attribution_prior.comparison import paired_difference, select_strength
 from experiments.attribution_prior.perceptron import StackedPerceptrons, initial_parameters
 from experiments.attribution_prior.repetitions import repetition_data, repetition_generator
+from experiments.attribution_prior.settings import METHODS, STRENGTHS, PriorSettings
 from experiments.attribution_prior.table import read_mortality
-from experiments.attribution_prior.training import (
-    METHODS,
-    STRENGTHS,
-    PriorSettings,
-    train_repetitions,
-)
+from experiments.attribution_prior.training import train_repetitions
 from experiments.data.catalogue import load_dataset
 from experiments.data.fetch import fetch_dataset
 from experiments.roc_auc import roc_auc

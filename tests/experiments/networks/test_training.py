@@ -18,7 +18,9 @@ from torch import nn
 
 from experiments.data.tensors import ImageTensors, denormalise, loader, normalise
 from experiments.networks.evaluation import evaluate
-from experiments.networks.training import CLASSIFICATION, TrainingSettings, train
+from experiments.networks.objective import CLASSIFICATION
+from experiments.networks.settings import TrainingSettings
+from experiments.networks.training import train
 from tests.experiments.data.helpers import mnist_subset
 from xgradient.models import VGG16
 
@@ -235,7 +237,9 @@ def test_two_processes_train_together(tmp_path):
             from lightning_fabric import Fabric
             from test_training import QUICK, digits, small_net
             from experiments.data.tensors import loader
-            from experiments.networks.training import CLASSIFICATION, TrainingSettings, train
+            from experiments.networks.settings import TrainingSettings
+from experiments.networks.objective import CLASSIFICATION
+from experiments.networks.training import train
 
             def main(fabric):
                 torch.set_num_threads(1)
