@@ -56,7 +56,9 @@ class Config(Section):
         "cpu", description="cuda also asks the scheduler for one GPU per job"
     )
     threads: Count = Field(1, description="threads of one job; the same number gives the same bits")
-    dataset: ImageDataset = Field("fashion_mnist", description="images (workflow/datasets/)")
+    dataset: ImageDataset = Field(
+        "fashion_mnist", description="files and sources: workflow/datasets/"
+    )
     validation_images: int = Field(
         5000,
         ge=10,

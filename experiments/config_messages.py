@@ -128,7 +128,7 @@ def _expected(schema: Mapping[str, Any]) -> str:
     """Return in words what a part of a JSON schema allows."""
     if "anyOf" in schema:
         some = next(each for each in schema["anyOf"] if each.get("type") != "null")
-        meaning = re.search(r"null: ([^;]+)", schema.get("description", ""))
+        meaning = re.search(r"\bnull:? ([^;]+)", schema.get("description", ""))
         return f"{_expected(some)}, or null" + (f" ({meaning[1]})" if meaning else "")
     if "const" in schema:
         return str(schema["const"])

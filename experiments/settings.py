@@ -192,11 +192,20 @@ class OneOf:
 
 
 class MethodFor(OneOf):
-    """Restrict a string to the methods of attribution that fit an experiment."""
+    """Restrict a string to the methods of attribution that fit an experiment.
 
-    def __init__(self, experiment: str) -> None:
+    Parameters
+    ----------
+    experiment : str
+        The experiment.
+    without : tuple of str, optional
+        Methods that the experiment uses elsewhere.
+    """
+
+    def __init__(self, experiment: str, without: tuple[str, ...] = ()) -> None:
         super().__init__(
-            lambda: methods_for(experiment), lambda key: method(key).printed(experiment)
+            lambda: tuple(key for key in methods_for(experiment) if key not in without),
+            lambda key: method(key).printed(experiment),
         )
 
 

@@ -20,7 +20,7 @@ class Settings(Section):
     POSITION = 10
 
     batch_size: Count = Field(100, description="images per forward pass")
-    n_images: Count | None = Field(None, description="of the test set; null: all")
+    n_images: Count | None = Field(None, description="test images; null: all")
     variants: List[Variant] = Field(("regular", "stripped", "x"), description="nets to measure")
 
     def check(self, config: Config) -> None:

@@ -37,7 +37,7 @@ class Settings(Section):
         ("input_x_gradient", "ig", "x_gradient"),
         description="x_gradient: only for nets without biases",
     )
-    n_steps: Count = Field(128, description="of IG")
+    n_steps: Count = Field(128, description="steps of IG")
 
     @model_validator(mode="after")
     def _check_methods(self) -> Settings:

@@ -26,7 +26,7 @@ __all__ = ["Settings"]
 class Perceptron(Section):
     """Network, its data and its training."""
 
-    n_train: Several = Field(100, description="rows")
+    n_train: Several = Field(100, description="training rows")
     n_validation: Several = Field(
         100, description="rows that choose the epoch and lambda; all others are test rows"
     )
@@ -38,8 +38,10 @@ class Perceptron(Section):
 class EgReferences(Section):
     """Expected Gradients with more references."""
 
-    n_references: List[Count] = Field((1, 2, 4, 8, 16), description="k")
-    strength: Positive = Field(1.0, alias="lambda", description="one of lambdas")
+    n_references: List[Count] = Field((1, 2, 4, 8, 16), description="k of EG (k)")
+    strength: Positive = Field(
+        1.0, alias="lambda", description="factor of the prior; one of lambdas"
+    )
     n_repetitions: Several = Field(3, description="at most as many as above")
 
 
@@ -78,7 +80,8 @@ class Settings(Section):
     shards: Count = Field(
         2, description="jobs that share the repetitions; the result does not depend on it"
     )
-    methods: List[Annotated[str, MethodFor("attribution_prior")]] = Field(
+    # IG is trained for the comparison of costs alone, see integrated_gradients.
+    methods: List[Annotated[str, MethodFor("attribution_prior", without=("ig",))]] = Field(
         (
             "unregularised",
             "unregularised_without_bias",
@@ -87,19 +90,17 @@ class Settings(Section):
             "expected_gradients",
             "x_gradient",
         ),
-        description="attributions that the prior acts on",
+        description="trainings to compare; unregularised and x_gradient are required",
     )
     lambdas: List[Positive] = Field(
         (0.01, 0.1, 1.0, 10.0, 100.0),
-        description="factor of the prior, chosen by validation ROC-AUC",
+        description="factors of the prior; validation ROC-AUC chooses one",
     )
-    n_references: Count = Field(
-        1, description="per row and step of Expected Gradients, the k of EG (k)"
-    )
-    settings: Perceptron = part()
+    n_references: Count = Field(1, description="k of EG (k): references per row and step")
+    settings: Perceptron = part("network, split of the data and training")
     eg_references: EgReferences = part(
-        "EG (k) against k; the paper: 1 to 128 with 200 repetitions, which here would take two "
-        "hours"
+        "EG (k) against k; the paper: 1 to 128 with 200 repetitions, which would take two hours "
+        "here"
     )
     integrated_gradients: IntegratedGradients = part("for the comparison of costs alone")
     bootstrap: RepetitionBootstrap = part("intervals over the repetitions")

@@ -24,7 +24,7 @@ class Settings(Section):
         description="factors on the normalised image",
     )
     batch_size: Count = Field(100, description="images per forward pass")
-    n_images: Count | None = Field(1000, description="of the test set; null: all")
+    n_images: Count | None = Field(1000, description="test images; null: all")
     variants: List[Variant] = Field(("regular", "x"), description="nets to measure")
 
     def check(self, config: Config) -> None:

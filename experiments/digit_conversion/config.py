@@ -42,7 +42,7 @@ class Training(Section):
         5e-3, description="largest of the schedule; the paper: 1.0e-3, constant"
     )
     schedule: Literal["one_cycle", "cosine", "constant"] = Field(
-        "one_cycle", description="of the learning rate"
+        "one_cycle", description="learning rate"
     )
     clip_norm: Positive | None = Field(1.0, description="largest gradient norm; null: no clipping")
 
@@ -72,7 +72,7 @@ class Settings(Section):
 
     weights: List[Weights] = Field(
         ("trained",),
-        description="trained: here; published: released by the authors (config/published.yaml)",
+        description="trained: here; published: by the authors (see config/published.yaml)",
     )
     tasks: List[Task] = Field(
         ((8, 3), (8, 6), (9, 1), (4, 1)),
@@ -107,11 +107,10 @@ class Settings(Section):
     n_pixels: int = Field(157, ge=1, le=783, description="20 % of 28 × 28")
     n_images: Count | None = Field(None, description="test images per class; null: all")
     batch_size: Count = Field(250, description="images that are attributed together")
-    training: Training = part(
-        "of the regular net: Adam on all 60,000 images; the last epoch counts"
-    )
+    training: Training = part("regular net: Adam on all 60,000 images; the last epoch counts")
     x: XTraining = part(
-        "likewise, of the X-DNN, from the stripped net; released weights are only stripped"
+        "the same for the X-DNN, which starts from the stripped net; released weights are only "
+        "stripped"
     )
     example: Example = part("the image of the figure")
 

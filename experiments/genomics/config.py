@@ -42,7 +42,7 @@ class Training(Section):
 
     epochs: Count = Field(12, description="passes over the training sequences")
     batch_size: Count = Field(50, description="sequences per step")
-    learning_rate: Positive = Field(3e-3, description="largest of one cycle")
+    learning_rate: Positive = Field(3e-3, description="largest of the cycle")
 
 
 class Settings(Section):
@@ -56,16 +56,16 @@ class Settings(Section):
         "their test sequences (downloaded; see config/published.yaml)",
     )
     n_per_class: Count = Field(
-        2000, description="simulated sequences with neither, GATA, TAL and both motifs, each"
+        2000, description="simulated sequences of each class: neither motif, GATA, TAL, both"
     )
-    # Three of both motifs always find room.
-    length: int = Field(200, ge=153, description="bases; room for three of both motifs")
+    # From 153 on, three instances of both motifs always find room.
+    length: int = Field(200, ge=153, description="bases")
     background: Frequencies = Field(
         (0.3, 0.2, 0.2, 0.3), description="A, C, G, T: in simulation, reference and log-odds"
     )
     validation_sequences: int = Field(800, ge=10, description="chooses the best epoch")
     test_sequences: int = Field(800, ge=10, description="as many as in the released test split")
-    training: Training = part()
+    training: Training = part("Adam, one cycle of the learning rate")
     methods: List[Annotated[str, MethodFor("genomics")]] = Field(
         (
             "guided_backprop_x_input",
@@ -81,7 +81,7 @@ class Settings(Section):
         "shuffled references",
     )
     # The tenth hit still finds room between the nine before it.
-    n_hits: int = Field(5, ge=1, le=10, description="of a motif per sequence")
+    n_hits: int = Field(5, ge=1, le=10, description="hits per motif and sequence")
     strong: float = Field(7.0, description="natural log-odds from which a hit must be found")
 
     @model_validator(mode="after")

@@ -27,7 +27,7 @@ class Settings(Section):
 
     POSITION = 30
 
-    n_images: Count = Field(6, description="of the test set, attributed together")
+    n_images: Count = Field(6, description="test images, attributed together")
     internal_batch_size: Count = Field(128, description="rows of one pass through the net")
     variants: List[Variant] = Field(("regular", "x"), description="nets to measure")
     methods: List[Quadrature] = Field(
@@ -42,9 +42,11 @@ class Settings(Section):
     )
     n_steps: List[Count] = Field(
         (1, 2, 4, 8, 16, 32, 64, 128, 256),
-        description="the trapezoid rule is left out at 1: it needs both ends of the path",
+        description="the trapezoid rule starts at 2 steps",
     )
-    reference_steps: Count = Field(300, description="of the Gauss-Legendre rule")
+    reference_steps: Count = Field(
+        300, description="steps of the Gauss-Legendre rule, the reference"
+    )
 
     @model_validator(mode="after")
     def _check_steps(self) -> Settings:

@@ -68,9 +68,7 @@ class Examples(Section):
     architecture: Architecture = Field("alexnet", description="one of networks.architectures")
     variant: Variant = Field("x", description="net to explain")
     n_images: int = Field(2, ge=1, description="the first test image of as many classes")
-    fractions: List[Fraction] = Field(
-        (0.01, 0.05, 0.2, 1.0), description="of the pixels that are kept"
-    )
+    fractions: List[Fraction] = Field((0.01, 0.05, 0.2, 1.0), description="of pixels kept")
 
 
 class Settings(Section):
@@ -82,7 +80,7 @@ class Settings(Section):
         ("alexnet",), description="among networks.architectures"
     )
     variants: List[Variant] = Field(("regular", "x"), description="nets to measure")
-    n_images: Count | None = Field(1000, description="of the test set; null: all")
+    n_images: Count | None = Field(1000, description="test images; null: all")
     shards: Count = Field(
         2, description="jobs per net that share the images; the result does not depend on it"
     )
@@ -104,24 +102,24 @@ class Settings(Section):
         ),
         description="x_gradient: only for nets without biases",
     )
-    n_steps: Count = Field(128, description="of IG")
+    n_steps: Count = Field(128, description="steps of IG")
     internal_batch_size: Count = Field(
         64, description="rows of one pass of IG through the net: memory and speed"
     )
     precision: Precisions = part(
-        "of the attributions. RAM ranks the smallest attributions, which are rounding noise in "
-        "float32; where IG and XG are the same function, they must rank alike"
+        "RAM ranks the smallest attributions, which are rounding noise in float32; where IG and XG "
+        "are the same function, they must rank them alike"
     )
-    fractions: Fractions = part("of the pixels that are kept; equal ratios")
+    fractions: Fractions = part("of pixels kept, in equal ratios")
     kernel_size: OddSize | None = Field(
-        None, description="of the blur, in pixels, odd; null: 51/224 of the side of the images"
+        None, description="width of the blur in pixels, odd; null: 51/224 of the image side"
     )
     sigma: Positive | None = Field(
-        None, description="of the blur, in pixels; null: 41/224 of the side of the images"
+        None, description="of the blur, in pixels; null: 41/224 of the image side"
     )
     insertion_deletion: Several | None = Field(
         8,
-        description="number of equal steps; null: disables both. An addition: not in the paper",
+        description="number of equal steps, an addition to the paper; null disables both",
     )
     bootstrap: Bootstrap = part("intervals over the images")
     examples: Examples = part("masked images to look at")

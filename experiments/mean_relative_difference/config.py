@@ -29,7 +29,9 @@ class Settings(Section):
     internal_batch_size: Count = Field(
         128, description="rows of one pass through the net: memory and speed, not the result"
     )
-    variants: List[Variant] = Field(("regular", "x"), description="also possible: stripped")
+    variants: List[Variant] = Field(
+        ("regular", "x"), description="nets to measure; also possible: stripped"
+    )
     n_images: Annotated[dict[Arithmetic, Count], Field(min_length=1)] = Field(
         {"float32": 64, "float64": 16, "bfloat16": 16, "tf32": 32},
         description="test images per arithmetic; the last two round the operands of every "

@@ -16,7 +16,8 @@ class Networks(Section):
     """Networks."""
 
     architectures: List[Architecture] = Field(
-        ("alexnet", "vgg16", "fixup_resnet50"), description="trained as regular net and as X-DNN"
+        ("alexnet", "vgg16", "fixup_resnet50"),
+        description="each trained as a regular net and as an X-DNN",
     )
     geometry: Literal["small", "imagenet"] = Field(
         "small", description="small: for 28-px images; imagenet: 224 px, the published widths"
@@ -36,11 +37,9 @@ class Optimisation(Section):
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="SGD has momentum 0.9")
     weight_decay: float = Field(1e-4, ge=0, description="on all parameters")
     schedule: Literal["one_cycle", "cosine", "step", "constant"] = Field(
-        "one_cycle", description="of the learning rate; step divides it by 10"
+        "one_cycle", description="learning rate; step: divided by 10 every step_epochs"
     )
-    step_epochs: Count = Field(
-        30, description="epochs between two divisions, for the schedule step"
-    )
+    step_epochs: Count = Field(30, description="epochs, for schedule: step")
     clip_norm: Positive | None = Field(1.0, description="largest gradient norm; null: no clipping")
     horizontal_flip: bool = Field(True, description="mirror training images at random")
     channels_last: bool = Field(True, description="memory layout; changes only the speed")
@@ -88,7 +87,7 @@ class RegularSchedules(_ByArchitecture):
 
     __pydantic_extra__: dict[str, Schedule]
 
-    default: Schedule = part("of every architecture that is not listed")
+    default: Schedule = part("for every architecture that is not listed")
 
 
 class XSchedules(_ByArchitecture):
@@ -101,15 +100,15 @@ class XSchedules(_ByArchitecture):
         description="stripped: fine-tune the regular net without its biases; scratch: train the "
         "X-DNN from the start, as the paper did",
     )
-    default: XSchedule = part("of every architecture that is not listed")
+    default: XSchedule = part("for every architecture that is not listed")
 
 
 class Training(Section):
-    """Training (the paper: SGD, 100 epochs of ImageNet; here for minutes on two cores)."""
+    """Training (the paper: SGD, 100 epochs of ImageNet; here: minutes on two cores)."""
 
-    settings: Optimisation = part()
+    settings: Optimisation = part("shared by all trainings")
     precision: Literal["32-true", "16-mixed", "bf16-mixed", "64-true"] = Field(
-        "32-true", description="of Lightning Fabric"
+        "32-true", description="precision of Lightning Fabric"
     )
     regular: RegularSchedules = part(
         "epochs, and the largest learning rate of the schedule, by architecture",
@@ -121,7 +120,7 @@ class Training(Section):
         },
     )
     x: XSchedules = part(
-        "likewise, of the X-DNNs",
+        "the same for the X-DNNs",
         {
             "default": {},
             "alexnet": {},

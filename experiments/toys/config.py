@@ -24,7 +24,7 @@ class Settings(Section):
 
     POSITION = 100
 
-    n_points: Several = Field(201, description="of each plotted line")
+    n_points: Several = Field(201, description="points of each plotted line")
     methods: List[Annotated[str, MethodFor("toys")]] = Field(
         (
             "gradient",
@@ -36,7 +36,7 @@ class Settings(Section):
         ),
         description="attributions to plot",
     )
-    n_steps: Count = Field(300, description="of IG")
+    n_steps: Count = Field(300, description="steps of IG")
     method: Quadrature = Field("riemann_middle", description="quadrature rule of IG")
 
     @model_validator(mode="after")
