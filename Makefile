@@ -8,7 +8,7 @@ BENCHMARKS := $(filter-out benchmarks/common.py benchmarks/plot.py,$(wildcard be
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MPLBACKEND := agg
 
-.PHONY: all setup lint types unit smoke test benchmark clean
+.PHONY: all setup config lint types unit smoke test benchmark clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -25,6 +25,10 @@ setup: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	touch $@
+
+# config.yaml and its schema for editors, from the models in experiments/*/config.py.
+config: setup
+	$(BIN)/python -m experiments.config --write config.yaml --schema config/schema.json
 
 # The checks of .pre-commit-config.yaml, over everything.
 lint: setup

@@ -1,200 +1,172 @@
-"""The configuration: checked before a single rule is parsed, one line per mistake."""
+"""The configuration: typed, checked before a single rule is parsed, one line per mistake.
+
+Every experiment declares its own section in ``experiments/NAME/config.py``, and is found by it.
+``python -m experiments.config`` prints the default configuration; ``make config`` writes it.
+"""
 
 from __future__ import annotations
 
-import math
+import importlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
-import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
+from pydantic import Field, ValidationError, create_model, model_validator
 
-__all__ = ["ConfigError", "check_config"]
+from experiments.config_messages import first_mistake
+from experiments.data.sections import Images
+from experiments.networks.config import Networks, Training
+from experiments.settings import (
+    Count,
+    OneOf,
+    Refusal,
+    Section,
+    catalogue,
+    datasets_with,
+    part,
+)
 
-SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
+__all__ = ["Config", "ConfigError", "check_config", "config_model", "experiment_names"]
+
+Text = Annotated[str, Field(min_length=1)]
+ImageDataset = Annotated[
+    str, OneOf(lambda: datasets_with("images"), lambda name: catalogue()[name].title)
+]
 
 
 class ConfigError(ValueError):
     """A configuration that cannot be run."""
 
 
-def check_config(config: Mapping[str, Any], schema: Path = SCHEMA) -> None:
-    """Refuse a configuration with an unknown key, a wrong type or an impossible value.
+class Config(Section):
+    """Settings that the experiments share; `config_model` adds a section per experiment."""
+
+    HEADLINES: ClassVar = {"results": "where and how", "dataset": "data"}
+    """Headlines in config.yaml, by the key that they stand above."""
+
+    results: Text = Field("results", description="folder for everything generated")
+    data: Text = Field(
+        "data", description="folder for downloaded files; kept when results are deleted"
+    )
+    seed: int = Field(
+        0, ge=0, description="every job derives its own seed from this one and its own names"
+    )
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="cuda also asks the scheduler for one GPU per job"
+    )
+    threads: Count = Field(1, description="threads of one job; the same number gives the same bits")
+    dataset: ImageDataset = Field(
+        "fashion_mnist", description="files and sources: workflow/datasets/"
+    )
+    validation_images: int = Field(
+        5000,
+        ge=10,
+        description="split off the training images, stratified; chooses the best epoch",
+    )
+    limit_images: Count | None = Field(
+        None, description="use only the first N training and N test images; null: all"
+    )
+    networks: Networks = part()
+    training: Training = part()
+
+    @property
+    def images(self) -> Images:
+        """Splits and classes of the data set."""
+        images = catalogue()[self.dataset].images
+        assert images is not None  # by the type of `dataset`
+        return images
+
+    def n_images(self, split: Literal["train", "test"]) -> int:
+        """Return the number of images of a split that are used."""
+        count = self.images.splits[split].count
+        return count if self.limit_images is None else min(count, self.limit_images)
+
+    def check_enough_images(self, wanted: int | None, key: str) -> None:
+        """Refuse a number of test images that the data set does not have."""
+        if wanted is not None and wanted > self.n_images("test"):
+            limit = "dataset" if self.limit_images is None else "limit_images"
+            raise Refusal(
+                f"is {wanted}, but there are only {self.n_images('test')} test images, see {limit}",
+                key,
+            )
+
+    def check_enough_classes(self, wanted: int, key: str) -> None:
+        """Refuse more images of different classes than there are classes."""
+        if wanted > len(self.images.classes):
+            raise Refusal(
+                f"is {wanted}, but {self.dataset} has only {len(self.images.classes)} classes", key
+            )
+
+    @model_validator(mode="after")
+    def _check_sections(self) -> Config:
+        n_train, n_classes = self.n_images("train"), len(self.images.classes)
+        if not n_classes <= self.validation_images <= n_train - n_classes:
+            raise Refusal(
+                f"is {self.validation_images}, but must leave {n_train} training images at least "
+                f"one of each of {n_classes} classes, and have one of each itself",
+                "validation_images",
+            )
+        for name in type(self).model_fields:
+            section = getattr(self, name)
+            if isinstance(section, Section):
+                try:
+                    section.check(self)
+                except Refusal as refusal:
+                    raise Refusal(refusal.text, f"{name}.{refusal.key}") from refusal
+        return self
+
+
+@cache
+def _sections() -> dict[str, type[Section]]:
+    """Return the model of every experiment: a folder with ``config.py`` and ``run.py``."""
+    names = [
+        path.parent.name
+        for path in sorted(Path(__file__).parent.glob("*/config.py"))
+        if path.with_name("run.py").is_file()
+    ]
+    found = {name: importlib.import_module(f"experiments.{name}.config").Settings for name in names}
+    return dict(sorted(found.items(), key=lambda item: (item[1].POSITION, item[0])))
+
+
+def experiment_names() -> tuple[str, ...]:
+    """Return the names of the experiments, in the order of the report."""
+    return tuple(_sections())
+
+
+@cache
+def config_model() -> type[Config]:
+    """Return the model of the whole configuration: `Config` and a section per experiment."""
+    sections: dict[str, Any] = {name: (model, part()) for name, model in _sections().items()}
+    return create_model("Config", __base__=Config, __doc__="Configuration.", **sections)
+
+
+def check_config(config: Mapping[str, Any]) -> Config:
+    """Check a configuration and fill in what it leaves out.
 
     Parameters
     ----------
     config : mapping
-        The merged configuration.
-    schema : Path
-        A JSON schema, written in YAML.
+        The configuration, overlays merged.
+
+    Returns
+    -------
+    Config
+        The complete configuration; ``model_dump(mode="json")`` makes it plain again.
 
     Raises
     ------
     ConfigError
         With one line that names the key, says what is wrong and what is allowed.
     """
-    validator = Draft202012Validator(yaml.safe_load(schema.read_text()))
-    error = best_match(validator.iter_errors(config))
-    if error is not None:
-        raise ConfigError(_one_line(error))
-    _check_relations(config)
+    model = config_model()
+    try:
+        return model.model_validate(config)
+    except ValidationError as error:
+        raise ConfigError(f"config: {first_mistake(error, model, config)}") from error
 
 
-def _key(path: list[object]) -> str:
-    return ".".join(str(part) for part in path)
+if __name__ == "__main__":
+    from experiments.config_file import main
 
-
-def _one_line(error: ValidationError) -> str:
-    key = _key(list(error.absolute_path))
-    if error.validator == "additionalProperties":
-        allowed = list(error.schema.get("properties", {}))
-        for name in error.instance:
-            if name not in allowed:
-                where = f"{key}.{name}" if key else name
-                return f"config: unknown key {where!r}; allowed here: {', '.join(allowed)}"
-    if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        where = f"{key}.{missing[0]}" if key else missing[0]
-        return f"config: {where} is missing: {_describe(error.schema['properties'][missing[0]])}"
-    return f"config: {key} is {error.instance!r}, but must be {_describe(error.schema)}"
-
-
-def _describe(schema: Mapping[str, Any]) -> str:
-    """Say in words what a part of the schema allows."""
-    if "description" in schema:
-        return str(schema["description"])
-    if "enum" in schema:
-        return "one of " + ", ".join(str(value) for value in schema["enum"])
-    kinds = schema.get("type", "a value")
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    text = " or ".join(kinds)
-    bounds = {
-        "minimum": "at least {}",
-        "exclusiveMinimum": "greater than {}",
-        "maximum": "at most {}",
-        "exclusiveMaximum": "less than {}",
-        "minItems": "with at least {} entries",
-    }
-    said = [words.format(schema[bound]) for bound, words in bounds.items() if bound in schema]
-    return ", ".join([f"of type {text}", *said])
-
-
-def _check_relations(config: Mapping[str, Any]) -> None:
-    """Check what no schema can say: that parts of the configuration fit each other."""
-    for variant in ("regular", "x"):
-        settings = config["training"][variant]
-        for architecture in config["networks"]["architectures"]:
-            if architecture not in settings:
-                raise ConfigError(
-                    f"config: training.{variant}.{architecture} is missing, but "
-                    f"networks.architectures lists {architecture}: give its epochs and "
-                    "learning_rate"
-                )
-    convergence = config["ig_convergence"]
-    if max(convergence["n_steps"]) >= convergence["reference_steps"]:
-        raise ConfigError(
-            f"config: ig_convergence.n_steps reaches {max(convergence['n_steps'])}, but the "
-            f"reference has only reference_steps = {convergence['reference_steps']}: raise it"
-        )
-    _check_masking(config["masking"], config["networks"]["architectures"])
-    _check_digit_conversion(config["digit_conversion"])
-    _check_genomics(config["genomics"])
-    _check_attribution_prior(config["attribution_prior"])
-
-
-def _check_masking(masking: Mapping[str, Any], trained: list[str]) -> None:
-    wanted = [*masking["architectures"], masking["examples"]["architecture"]]
-    for architecture in wanted:
-        if architecture not in trained:
-            raise ConfigError(
-                f"config: masking asks for {architecture}, but networks.architectures lists only "
-                f"{', '.join(trained)}"
-            )
-    variants = {*masking["variants"], masking["examples"]["variant"]}
-    if masking["methods"] == ["x_gradient"] and "regular" in variants:
-        raise ConfigError(
-            "config: masking.methods is x_gradient alone, which is not defined for the regular "
-            "nets of masking.variants: add a method, or leave the regular nets out"
-        )
-    fractions = masking["fractions"]
-    if fractions["minimum"] >= fractions["maximum"]:
-        raise ConfigError(
-            f"config: masking.fractions.minimum is {fractions['minimum']}, but must be less than "
-            f"maximum, which is {fractions['maximum']}"
-        )
-    if masking["n_images"] is not None:
-        n_blocks = -(-masking["n_images"] // masking["batch_size"])
-        if masking["shards"] > n_blocks:
-            raise ConfigError(
-                f"config: masking.shards is {masking['shards']}, but {masking['n_images']} images "
-                f"make only {n_blocks} batches of {masking['batch_size']}: lower shards or "
-                "batch_size"
-            )
-
-
-def _check_digit_conversion(settings: Mapping[str, Any]) -> None:
-    example = settings["example"]
-    for name, wanted in (("weights", "weights"), ("task", "tasks"), ("method", "methods")):
-        if example[name] not in settings[wanted]:
-            raise ConfigError(
-                f"config: digit_conversion.example.{name} is {example[name]}, but "
-                f"digit_conversion.{wanted} has only "
-                f"{', '.join(str(value) for value in settings[wanted])}"
-            )
-
-
-def _check_genomics(genomics: Mapping[str, Any]) -> None:
-    total = math.fsum(genomics["background"])
-    if abs(total - 1.0) > 1e-6:
-        raise ConfigError(
-            f"config: genomics.background sums to {total:g}, but the frequencies of A, C, G and T "
-            "must sum to 1"
-        )
-    n_sequences = 4 * genomics["n_per_class"]
-    held_out = genomics["validation_sequences"] + genomics["test_sequences"]
-    batch_size = genomics["training"]["batch_size"]
-    if n_sequences - held_out < batch_size:
-        raise ConfigError(
-            f"config: genomics.n_per_class is {genomics['n_per_class']}, which makes {n_sequences} "
-            f"sequences; without validation_sequences and test_sequences {n_sequences - held_out} "
-            f"are left to train on, fewer than one batch of {batch_size}"
-        )
-
-
-def _check_attribution_prior(prior: Mapping[str, Any]) -> None:
-    where = "config: attribution_prior"
-    if prior["fallback"] == prior["dataset"]:
-        raise ConfigError(
-            f"{where}.fallback is {prior['fallback']}, as dataset is: name another one, or null"
-        )
-    for method in ("unregularised", "x_gradient"):
-        if method not in prior["methods"]:
-            raise ConfigError(
-                f"{where}.methods is {', '.join(prior['methods']) or 'empty'}, but must hold "
-                f"{method}, with which the others are compared"
-            )
-    if prior["shards"] > prior["n_repetitions"]:
-        raise ConfigError(
-            f"{where}.shards is {prior['shards']}, but there are only {prior['n_repetitions']} "
-            "repetitions to share"
-        )
-    curve, cost = prior["eg_references"], prior["integrated_gradients"]
-    if curve["lambda"] not in prior["lambdas"]:
-        raise ConfigError(
-            f"{where}.eg_references.lambda is {curve['lambda']}, but must be one of "
-            f"attribution_prior.lambdas: {', '.join(map(str, prior['lambdas']))}"
-        )
-    for name, part in (("eg_references", curve), ("integrated_gradients", cost)):
-        if part["n_repetitions"] > prior["n_repetitions"]:
-            raise ConfigError(
-                f"{where}.{name}.n_repetitions is {part['n_repetitions']}, but must be at most "
-                f"attribution_prior.n_repetitions, which is {prior['n_repetitions']}"
-            )
-    epochs = prior["settings"]["epochs"]
-    if cost["epochs"] > epochs:
-        raise ConfigError(
-            f"{where}.integrated_gradients.epochs is {cost['epochs']}, but must be at most "
-            f"attribution_prior.settings.epochs, which is {epochs}"
-        )
+    main()

@@ -7,7 +7,7 @@ import copy
 import pytest
 import yaml
 
-from experiments.config import SCHEMA, ConfigError, check_config
+from experiments.config import ConfigError, check_config
 
 
 @pytest.fixture

@@ -10,21 +10,18 @@ if workflow.basedir not in sys.path:
     sys.path.insert(0, workflow.basedir)
 
 from experiments.claims import load_claims
-from experiments.config import ConfigError, check_config
-from experiments.data.catalogue import CatalogueError, choose, load_catalogue
+from experiments.config import ConfigError, check_config, experiment_names
+from experiments.data.catalogue import CatalogueError, load_catalogue
 from experiments.dependencies import import_closure
 from experiments.methods import method
 from experiments.networks.architectures import architecture
 from experiments.seeds import job_seed
 
 try:
-    check_config(config)
     # One file per data set; no other list of data sets is kept.
     CATALOGUE = load_catalogue(f"{workflow.basedir}/workflow/datasets")
-    choose(CATALOGUE, config["dataset"], "images", "config: dataset")
-    for key in ("dataset", "fallback"):
-        if (name := config["attribution_prior"][key]) is not None:
-            choose(CATALOGUE, name, "mortality", f"config: attribution_prior.{key}")
+    # What a configuration leaves out has its default from here on.
+    config.update(check_config(config).model_dump(mode="json"))
 except (CatalogueError, ConfigError) as error:
     raise WorkflowError(str(error))
 
@@ -43,9 +40,7 @@ CLAIMS = os.path.normpath(f"{BASE}/workflow/claims.yaml")
 GPU = int(config["device"] == "cuda")
 
 # Sections of the configuration that are an experiment.
-EXPERIMENTS = [
-    name for name in config if os.path.isfile(f"{workflow.basedir}/experiments/{name}/run.py")
-]
+EXPERIMENTS = experiment_names()
 
 # What the report shows, and what makes up one experiment: filled in by the rules' outputs.
 TABLES, FIGURES, TARGETS = [], [], defaultdict(list)

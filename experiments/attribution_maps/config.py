@@ -1,0 +1,50 @@
+"""Settings of the attribution maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, model_validator
+
+from experiments.settings import (
+    Architecture,
+    Count,
+    List,
+    MethodFor,
+    Positive,
+    Section,
+    Variant,
+    check_architecture,
+    check_methods_fit,
+)
+
+if TYPE_CHECKING:
+    from experiments.config import Config
+
+__all__ = ["Settings"]
+
+
+class Settings(Section):
+    """Attribution maps to look at (Sec. 4.4)."""
+
+    POSITION = 50
+
+    architecture: Architecture = Field("alexnet", description="one of networks.architectures")
+    n_images: int = Field(4, ge=1, description="the first test image of as many classes")
+    variants: List[Variant] = Field(("regular", "x"), description="nets to explain")
+    alphas: List[Positive] = Field((1.0, 0.5, 0.1), description="factors on the normalised image")
+    methods: List[Annotated[str, MethodFor("attribution_maps")]] = Field(
+        ("input_x_gradient", "ig", "x_gradient"),
+        description="x_gradient: only for nets without biases",
+    )
+    n_steps: Count = Field(128, description="steps of IG")
+
+    @model_validator(mode="after")
+    def _check_methods(self) -> Settings:
+        check_methods_fit(self.methods, self.variants, "attribution_maps.variants")
+        return self
+
+    def check(self, config: Config) -> None:
+        """Check that the architecture is trained, and that there are enough classes."""
+        check_architecture(config, "architecture", self.architecture)
+        config.check_enough_classes(self.n_images, "n_images")

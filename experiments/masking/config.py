@@ -1,0 +1,147 @@
+"""Settings of the masking metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from experiments.settings import (
+    Architecture,
+    Bootstrap,
+    Count,
+    Fraction,
+    List,
+    MethodFor,
+    Must,
+    Positive,
+    Refusal,
+    Section,
+    Several,
+    Variant,
+    check_architecture,
+    check_methods_fit,
+    part,
+)
+
+if TYPE_CHECKING:
+    from experiments.config import Config
+
+__all__ = ["Settings"]
+
+Precision = Literal["float32", "float64"]
+OddSize = Annotated[
+    int, Field(ge=3), Must(lambda size: size % 2 == 1, "an odd integer of at least 3, or null")
+]
+
+
+class Precisions(Section):
+    """Precision of the attributions, by variant."""
+
+    regular: Precision = Field("float32", description="nets with biases")
+    stripped: Precision = Field("float64", description="nets whose biases were removed")
+    x: Precision = Field("float64", description="X-DNNs")
+
+
+class Fractions(Section):
+    """Fractions of the pixels that are kept."""
+
+    INLINE = True
+
+    minimum: Fraction = Field(0.01, description="smallest fraction")
+    maximum: Fraction = Field(1.0, description="largest fraction")
+    count: Several = Field(16, description="number of fractions")
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Fractions:
+        if self.minimum >= self.maximum:
+            raise Refusal(
+                f"is {self.minimum}, but must be less than maximum, which is {self.maximum}",
+                "minimum",
+            )
+        return self
+
+
+class Examples(Section):
+    """Masked images to look at."""
+
+    architecture: Architecture = Field("alexnet", description="one of networks.architectures")
+    variant: Variant = Field("x", description="net to explain")
+    n_images: int = Field(2, ge=1, description="the first test image of as many classes")
+    fractions: List[Fraction] = Field((0.01, 0.05, 0.2, 1.0), description="of pixels kept")
+
+
+class Settings(Section):
+    """Masking metrics (Sec. 4.2)."""
+
+    POSITION = 60
+
+    architectures: List[Architecture] = Field(
+        ("alexnet",), description="among networks.architectures"
+    )
+    variants: List[Variant] = Field(("regular", "x"), description="nets to measure")
+    n_images: Count | None = Field(1000, description="test images; null: all")
+    shards: Count = Field(
+        2, description="jobs per net that share the images; the result does not depend on it"
+    )
+    batch_size: Count = Field(
+        50, description="images that are attributed together; shards are whole batches"
+    )
+    masked_batch_size: Count = Field(
+        96, description="masked images per forward pass; one image has at most 96"
+    )
+    methods: List[Annotated[str, MethodFor("masking")]] = Field(
+        (
+            "ig",
+            "x_gradient",
+            "input_x_gradient",
+            "guided_backprop",
+            "expected_gradients",
+            "gradient",
+            "random",
+        ),
+        description="x_gradient: only for nets without biases",
+    )
+    n_steps: Count = Field(128, description="steps of IG")
+    internal_batch_size: Count = Field(
+        64, description="rows of one pass of IG through the net: memory and speed"
+    )
+    precision: Precisions = part(
+        "RAM ranks the smallest attributions, which are rounding noise in float32; where IG and XG "
+        "are the same function, they must rank them alike"
+    )
+    fractions: Fractions = part("of pixels kept, in equal ratios")
+    kernel_size: OddSize | None = Field(
+        None, description="width of the blur in pixels, odd; null: 51/224 of the image side"
+    )
+    sigma: Positive | None = Field(
+        None, description="of the blur, in pixels; null: 41/224 of the image side"
+    )
+    insertion_deletion: Several | None = Field(
+        8,
+        description="number of equal steps, an addition to the paper; null disables both",
+    )
+    bootstrap: Bootstrap = part("intervals over the images")
+    examples: Examples = part("masked images to look at")
+
+    @model_validator(mode="after")
+    def _check_methods(self) -> Settings:
+        check_methods_fit(self.methods, self.variants, "masking.variants")
+        check_methods_fit(self.methods, [self.examples.variant], "masking.examples.variant")
+        return self
+
+    def check(self, config: Config) -> None:
+        """Check that the architectures are trained, and that every shard has images."""
+        for architecture in self.architectures:
+            check_architecture(config, "architectures", architecture)
+        check_architecture(config, "examples.architecture", self.examples.architecture)
+        config.check_enough_classes(self.examples.n_images, "examples.n_images")
+        config.check_enough_images(self.n_images, "n_images")
+        n_images = config.n_images("test") if self.n_images is None else self.n_images
+        n_batches = -(-n_images // self.batch_size)
+        if self.shards > n_batches:
+            raise Refusal(
+                f"is {self.shards}, but {n_images} images make only {n_batches} batches of "
+                f"{self.batch_size}: lower shards or batch_size",
+                "shards",
+            )

@@ -1,0 +1,49 @@
+"""Settings of the mean absolute relative difference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from experiments.settings import Count, List, Quadrature, Section, Variant, check_quadrature
+
+if TYPE_CHECKING:
+    from experiments.config import Config
+
+__all__ = ["Settings"]
+
+Arithmetic = Literal["float32", "float64", "bfloat16", "tf32"]
+
+
+class Settings(Section):
+    """Mean absolute relative difference between IG and Input×Gradient (Sec. 4.1)."""
+
+    POSITION = 20
+
+    n_steps: Count = Field(128, description="gradient evaluations of IG")
+    method: Quadrature = Field("gausslegendre", description="quadrature rule of IG")
+    batch_size: Count = Field(
+        16, description="part of the definition: a mean over batches of ratios of batch means"
+    )
+    internal_batch_size: Count = Field(
+        128, description="rows of one pass through the net: memory and speed, not the result"
+    )
+    variants: List[Variant] = Field(
+        ("regular", "x"), description="nets to measure; also possible: stripped"
+    )
+    n_images: Annotated[dict[Arithmetic, Count], Field(min_length=1)] = Field(
+        {"float32": 64, "float64": 16, "bfloat16": 16, "tf32": 32},
+        description="test images per arithmetic; the last two round the operands of every "
+        "convolution and matrix product to bfloat16 and to TF32",
+    )
+
+    @model_validator(mode="after")
+    def _check_steps(self) -> Settings:
+        check_quadrature(self.method, self.n_steps)
+        return self
+
+    def check(self, config: Config) -> None:
+        """Check that there are enough test images."""
+        for arithmetic, n_images in self.n_images.items():
+            config.check_enough_images(n_images, f"n_images.{arithmetic}")

@@ -1,0 +1,318 @@
+"""Parts that the models of the configuration are made of.
+
+Each experiment declares its section as a `Section` in ``experiments/NAME/config.py``: default,
+range and description of a value stand there and nowhere else.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
+
+from experiments.data.catalogue import Dataset, load_catalogue
+from experiments.methods import method, methods_for
+from experiments.names import QUADRATURES, VARIANTS
+from experiments.networks.architectures import image_architectures
+from experiments.networks.architectures import printed_names as architecture_names
+
+if TYPE_CHECKING:
+    from experiments.config import Config
+
+__all__ = [
+    "Architecture",
+    "Bootstrap",
+    "Count",
+    "Fraction",
+    "FractionBelowOne",
+    "List",
+    "MethodFor",
+    "MortalityTable",
+    "Must",
+    "OneOf",
+    "Positive",
+    "Quadrature",
+    "Refusal",
+    "RepeatableList",
+    "Section",
+    "Several",
+    "UnknownKey",
+    "Variant",
+    "catalogue",
+    "check_architecture",
+    "check_methods_fit",
+    "check_quadrature",
+    "datasets_with",
+    "nearest",
+    "part",
+    "shown",
+]
+
+T = TypeVar("T")
+_DATASETS = Path(__file__).parents[1] / "workflow" / "datasets"
+
+
+class Refusal(ValueError):
+    """A value that cannot be used.
+
+    Parameters
+    ----------
+    text : str
+        The rest of the sentence that begins with the key, such as ``"is 3, but must be 4"``.
+    key : str, optional
+        Dotted key, relative to the model or value that is being checked.
+    """
+
+    def __init__(self, text: str, key: str = "") -> None:
+        super().__init__(f"{key} {text}".strip())
+        self.text, self.key = text, key
+
+
+class UnknownKey(ValueError):
+    """A key that a mapping does not have.
+
+    Parameters
+    ----------
+    key : str
+        The key.
+    allowed : iterable of str
+        The keys that the mapping may have.
+    """
+
+    def __init__(self, key: str, allowed: Iterable[str]) -> None:
+        super().__init__(f"unknown key {key!r}")
+        self.key, self.allowed = key, tuple(allowed)
+
+
+class Section(BaseModel):
+    """A mapping of the configuration with known keys, immutable and of exact types."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        serialize_by_alias=True,
+    )
+
+    INLINE: ClassVar[bool] = False
+    """Written on one line of config.yaml, as ``{a: 1, b: 2}``."""
+    POSITION: ClassVar[int] = 1000
+    """Place of an experiment in config.yaml and in the report; equal ones in alphabetical order."""
+
+    def check(self, config: Config) -> None:
+        """Check the section against other sections.
+
+        Parameters
+        ----------
+        config : Config
+            The whole configuration, of which every section is valid by itself.
+
+        Raises
+        ------
+        Refusal
+            With a key relative to this section.
+        """
+
+
+def part(description: str = "", default: dict[str, Any] | None = None) -> Any:
+    """Declare a field that holds a `Section`, by default with the defaults of all its keys."""
+    # A mapping and not an instance, so that a default is checked, and named, like any other value.
+    return Field(default_factory=lambda: default or {}, description=description or None)
+
+
+def shown(value: Any) -> str:
+    """Return a value as YAML spells it, strings in quotes, shortened to 60 characters."""
+    if value is None or isinstance(value, bool):
+        return str({None: "null", True: "true", False: "false"}[value])
+    is_list = isinstance(value, (list, tuple))
+    text = f"[{', '.join(map(shown, value))}]" if is_list else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def nearest(given: object, allowed: Iterable[str]) -> str | None:
+    """Return the allowed name that a mistyped one probably stands for, if there is one."""
+    if not isinstance(given, str):
+        return None
+    return next(iter(difflib.get_close_matches(given, list(allowed), 1)), None)
+
+
+class OneOf:
+    """Restrict a string to names that are looked up when a value is checked.
+
+    Parameters
+    ----------
+    names : callable
+        Returns the allowed names.
+    describe : callable, optional
+        Returns a description of a name, for editors and the comments of config.yaml.
+    """
+
+    def __init__(
+        self,
+        names: Callable[[], tuple[str, ...]],
+        describe: Callable[[str], str] | None = None,
+    ) -> None:
+        self.names, self.describe = names, describe
+
+    def _check(self, value: str) -> str:
+        allowed = self.names()
+        if value not in allowed:
+            near = nearest(value, allowed)
+            hint = f"; did you mean {near}?" if near else ""
+            raise Refusal(f"is {value!r}, but must be one of {', '.join(allowed)}{hint}")
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        """Check the string after its type."""
+        return AfterValidator(self._check).__get_pydantic_core_schema__(source, handler)
+
+    def __get_pydantic_json_schema__(
+        self, schema: Any, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """List the names."""
+        names = self.names()
+        found = {**handler(schema), "enum": list(names)}
+        if self.describe is not None:
+            found["enumDescriptions"] = [self.describe(name) for name in names]
+        return found
+
+
+class MethodFor(OneOf):
+    """Restrict a string to the methods of attribution that fit an experiment.
+
+    Parameters
+    ----------
+    experiment : str
+        The experiment.
+    without : tuple of str, optional
+        Methods that the experiment uses elsewhere.
+    """
+
+    def __init__(self, experiment: str, without: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            lambda: tuple(key for key in methods_for(experiment) if key not in without),
+            lambda key: method(key).printed(experiment),
+        )
+
+
+class Must:
+    """Restrict a value to those for which a condition holds.
+
+    Parameters
+    ----------
+    condition : callable
+        Returns whether a value of the right type is allowed.
+    description : str
+        The allowed values in words, to follow "must be".
+    """
+
+    def __init__(self, condition: Callable[[Any], bool], description: str) -> None:
+        self.condition, self.description = condition, description
+
+    def _check(self, value: Any) -> Any:
+        if not self.condition(value):
+            raise Refusal(f"is {shown(value)}, but must be {self.description}")
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        """Check the value after its type."""
+        return AfterValidator(self._check).__get_pydantic_core_schema__(source, handler)
+
+
+def _without_repetition(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            raise Refusal(f"lists {shown(value)} twice")
+    return values
+
+
+def _tuple_of_list(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+RepeatableList = Annotated[tuple[T, ...], BeforeValidator(_tuple_of_list), Field(min_length=1)]
+"""A list of at least one value. It is kept as a tuple: nothing can change it."""
+List = Annotated[
+    RepeatableList[T],
+    Field(json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_without_repetition),
+]
+"""A list of different values."""
+
+Count = Annotated[int, Field(ge=1)]
+Several = Annotated[int, Field(ge=2)]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+FractionBelowOne = Annotated[float, Field(gt=0, lt=1)]
+
+Architecture = Annotated[str, OneOf(image_architectures, lambda key: architecture_names()[key])]
+Variant = Annotated[str, OneOf(lambda: tuple(VARIANTS), VARIANTS.__getitem__)]
+Quadrature = Annotated[str, OneOf(lambda: tuple(QUADRATURES), QUADRATURES.__getitem__)]
+
+
+@cache
+def catalogue() -> dict[str, Dataset]:
+    """Read the catalogue of data sets, once."""
+    return load_catalogue(_DATASETS)
+
+
+def datasets_with(section: Literal["images", "mortality"]) -> tuple[str, ...]:
+    """Return the names of the data sets of labelled images, or of the tables of mortality."""
+    return tuple(name for name, entry in catalogue().items() if getattr(entry, section) is not None)
+
+
+MortalityTable = Annotated[
+    str, OneOf(lambda: datasets_with("mortality"), lambda name: catalogue()[name].title)
+]
+
+
+class Bootstrap(Section):
+    """Percentile intervals from resampled data."""
+
+    INLINE = True
+
+    resamples: Count = Field(2000, description="number of resamples")
+    confidence: FractionBelowOne = Field(0.95, description="coverage of the intervals")
+
+
+def check_architecture(config: Config, key: str, architecture: str) -> None:
+    """Refuse an architecture that is not trained."""
+    trained = config.networks.architectures
+    if architecture not in trained:
+        raise Refusal(
+            f"asks for {architecture}, but networks.architectures lists only {', '.join(trained)}",
+            key,
+        )
+
+
+def check_methods_fit(methods: Iterable[str], variants: Iterable[str], where: str) -> None:
+    """Refuse methods of which none is defined for the regular nets, if there are such nets."""
+    keys = tuple(methods)
+    if "regular" in variants and all(method(key).homogeneous for key in keys):
+        alone = " alone" if len(keys) == 1 else ""
+        verb = "is" if len(keys) == 1 else "are"
+        raise Refusal(
+            f"is {', '.join(keys)}{alone}, which {verb} not defined for the regular nets of "
+            f"{where}: add a method, or leave the regular nets out",
+            "methods",
+        )
+
+
+def check_quadrature(rule: str, n_steps: int) -> None:
+    """Refuse the trapezoid rule with one step: it needs both ends of the path."""
+    if rule == "riemann_trapezoid" and n_steps < 2:
+        raise Refusal(f"is {n_steps}, but riemann_trapezoid needs at least 2 steps", "n_steps")
