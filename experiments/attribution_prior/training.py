@@ -1,4 +1,4 @@
-"""Repeated small trainings with attribution priors, fast and independent of which repetitions run together.
+"""Repeated small trainings with attribution priors, fast and the same whichever run together.
 
 A repetition trains a perceptron of about 100,000 parameters on 100 rows. In a plain loop most of
 the time goes into graphs that are built twice per step, an optimiser that visits small tensors and

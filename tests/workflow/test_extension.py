@@ -222,7 +222,7 @@ EXPERIMENT = {
 
 from pydantic import Field
 
-from experiments.section import Section
+from experiments.settings import Section
 
 
 class Settings(Section):
@@ -308,7 +308,7 @@ def notebook_of(*cells):
     return json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
-def xtest_an_experiment_is_what_bears_its_name(project):
+def test_an_experiment_is_what_bears_its_name(project):
     before = files_of(project)
     files = EXPERIMENT | {
         "notebooks/halving.ipynb": notebook_of(
