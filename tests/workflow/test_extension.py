@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 CLASSES = ["dark", "light", "left", "right"]
-N_TRAIN, N_TEST = 160, 40
+N_TRAIN, N_TEST = 160, 1000
 # What makes a run on a few small images a matter of seconds.
 QUICK = {
     "dataset": "stripes",
@@ -213,7 +213,7 @@ def test_a_data_set_is_one_file(project, tmp_path):
         merged(QUICK, {"accuracy": {"variants": ["regular"]}}),
     )
     table = pd.read_csv(project / "results/tables/accuracy.csv")
-    assert list(table["dataset"]) == ["stripes"] and list(table["n_images"]) == [N_TEST]
+    assert list(table["dataset"]) == ["stripes"] and list(table["n_images"]) == [40]
 
 
 EXPERIMENT = {
@@ -292,6 +292,12 @@ rule table_halving:
 }
 
 
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
 def notebook_of(*cells):
     made = []
     for number, cell in enumerate(cells):
@@ -305,7 +311,7 @@ def notebook_of(*cells):
                 "source": cell,
             }
         )
-    return json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    return json.dumps({"cells": made, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5})
 
 
 def test_an_experiment_is_what_bears_its_name(project):
