@@ -19,6 +19,7 @@ from experiments.data.sections import Images
 from experiments.networks.config import Networks, Training
 from experiments.settings import (
     Count,
+    Must,
     OneOf,
     Refusal,
     Section,
@@ -29,7 +30,9 @@ from experiments.settings import (
 
 __all__ = ["Config", "ConfigError", "check_config", "config_model", "experiment_names"]
 
-Text = Annotated[str, Field(min_length=1)]
+Folder = Annotated[
+    str, Must(lambda path: path.isprintable() and path.strip() == path != "", "a path of a folder")
+]
 ImageDataset = Annotated[
     str, OneOf(lambda: datasets_with("images"), lambda name: catalogue()[name].title)
 ]
@@ -45,8 +48,8 @@ class Config(Section):
     HEADLINES: ClassVar = {"results": "where and how", "dataset": "data"}
     """Headlines in config.yaml, by the key that they stand above."""
 
-    results: Text = Field("results", description="folder for everything generated")
-    data: Text = Field(
+    results: Folder = Field("results", description="folder for everything generated")
+    data: Folder = Field(
         "data", description="folder for downloaded files; kept when results are deleted"
     )
     seed: int = Field(
@@ -85,9 +88,9 @@ class Config(Section):
     def check_enough_images(self, wanted: int | None, key: str) -> None:
         """Refuse a number of test images that the data set does not have."""
         if wanted is not None and wanted > self.n_images("test"):
-            limit = "dataset" if self.limit_images is None else "limit_images"
+            source = self.dataset if self.limit_images is None else "limit_images"
             raise Refusal(
-                f"is {wanted}, but there are only {self.n_images('test')} test images, see {limit}",
+                f"is {wanted}, but there are only {self.n_images('test')} test images ({source})",
                 key,
             )
 
@@ -100,11 +103,13 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check_sections(self) -> Config:
-        n_train, n_classes = self.n_images("train"), len(self.images.classes)
-        if not n_classes <= self.validation_images <= n_train - n_classes:
+        n_classes = len(self.images.classes)
+        # Both parts of the training images need one image of each class.
+        most = self.n_images("train") - n_classes
+        if not n_classes <= self.validation_images <= most:
             raise Refusal(
-                f"is {self.validation_images}, but must leave {n_train} training images at least "
-                f"one of each of {n_classes} classes, and have one of each itself",
+                f"is {self.validation_images}, but of {most + n_classes} training images of "
+                f"{n_classes} classes it can take from {n_classes} to {most}",
                 "validation_images",
             )
         for name in type(self).model_fields:

@@ -11,6 +11,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,14 @@ def _title(section: Section) -> str:
     return title if title[:2].isupper() else title[:1].lower() + title[1:]
 
 
+@cache
+def _schemas(model: type[Section]) -> dict[str, Mapping[str, Any]]:
+    return model.model_json_schema()["properties"]
+
+
 def _entries(section: Section) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
     """Yield key, value and JSON schema of every entry of a section."""
-    schemas = type(section).model_json_schema()["properties"]
+    schemas = _schemas(type(section))
     for name, field in type(section).model_fields.items():
         key = field.alias or name
         yield key, getattr(section, name), {**schemas[key], "description": field.description}

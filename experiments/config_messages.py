@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -51,7 +53,7 @@ def first_mistake(error: ValidationError, model: type[BaseModel], given: object)
     raised = first.get("ctx", {}).get("error")
     if isinstance(raised, Refusal):
         return " ".join(f"{_dotted([*path, raised.key])} {raised.text}".split())
-    schema = model.model_json_schema()
+    schema = _schema_of(model)
     if isinstance(raised, UnknownKey):
         return _unknown([*path, raised.key], raised.allowed)
     if path and (first["type"] in ("extra_forbidden", "invalid_key") or path[-1] == "[key]"):
@@ -60,6 +62,11 @@ def first_mistake(error: ValidationError, model: type[BaseModel], given: object)
     value = _value_at(given, path, first["input"])
     expected = _expected(_schema_at(schema, path))
     return f"{_dotted(path) or 'the content'} {_given(value, expected)}, but must be {expected}"
+
+
+@cache
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
 
 
 def _dotted(path: Sequence[int | str]) -> str:
@@ -79,6 +86,8 @@ def _given(value: object, expected: str) -> str:
         try:
             meant = float(value)
         except ValueError:
+            meant = math.nan
+        if not math.isfinite(meant):
             return f"is {shown(value)}"
         if number[1] == "integer" and meant.is_integer():
             return f"is the string {value!r} (write {int(meant)})"

@@ -244,7 +244,7 @@ def _tuple_of_list(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-RepeatableList = Annotated[tuple[T, ...], BeforeValidator(_tuple_of_list), Field(min_length=1)]
+RepeatableList = Annotated[tuple[T, ...], Field(min_length=1), BeforeValidator(_tuple_of_list)]
 """A list of at least one value. It is kept as a tuple: nothing can change it."""
 List = Annotated[
     RepeatableList[T],
