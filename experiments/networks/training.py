@@ -160,13 +160,13 @@ def train(
     Raises
     ------
     ValueError
-        If there are fewer training images than one batch.
+        If there are fewer training inputs than one batch.
     RuntimeError
         If the training diverges, with the epoch and the learning rate.
     """
     if len(training_data) < settings.batch_size:
         raise ValueError(
-            f"{len(training_data)} training images are fewer than one batch of "
+            f"{len(training_data)} training inputs are fewer than one batch of "
             f"{settings.batch_size}: lower batch_size"
         )
     fabric = fabric or Fabric(accelerator="cpu", devices=1)

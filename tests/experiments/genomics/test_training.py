@@ -80,7 +80,7 @@ def test_training_depends_on_its_seed_alone():
 
 def test_trainings_that_make_no_sense_are_an_error():
     model, data = genomics_convnet(), learnable(40, 0)
-    with pytest.raises(ValueError, match="40 training sequences are fewer than one batch of 50"):
+    with pytest.raises(ValueError, match="40 training inputs are fewer than one batch of 50"):
         train_genomics_convnet(model, *data, *data, 1, 50)
     with pytest.raises(ValueError, match="both classes"):
         train_genomics_convnet(model, *data, data[0], torch.ones_like(data[1]), 1, 20)

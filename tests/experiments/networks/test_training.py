@@ -214,7 +214,7 @@ def test_impossible_settings_are_refused_by_name(wrong, message):
 
 
 def test_fewer_images_than_a_batch_are_refused():
-    with pytest.raises(ValueError, match="100 training images are fewer than one batch of 128"):
+    with pytest.raises(ValueError, match="100 training inputs are fewer than one batch of 128"):
         train(small_net(), digits(0, 100), digits(100, 200), TrainingSettings(epochs=1), 1)
 
 
@@ -238,8 +238,7 @@ def test_two_processes_train_together(tmp_path):
             from test_training import QUICK, digits, small_net
             from experiments.data.tensors import loader
             from experiments.networks.settings import TrainingSettings
-from experiments.networks.objective import CLASSIFICATION
-from experiments.networks.training import train
+            from experiments.networks.training import train
 
             def main(fabric):
                 torch.set_num_threads(1)
