@@ -130,7 +130,8 @@ def _without_null(found: Mapping[str, Any], schema: Mapping[str, Any]) -> Mappin
 
 
 def _keys(schema: Mapping[str, Any]) -> list[str]:
-    return [*schema.get("properties", {}), *schema.get("propertyNames", {}).get("enum", [])]
+    names = [*schema.get("properties", {}), *schema.get("propertyNames", {}).get("enum", [])]
+    return list(dict.fromkeys(names))
 
 
 def _expected(schema: Mapping[str, Any]) -> str:
