@@ -22,12 +22,8 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
-from experiments.attribution_prior.training import (
-    METHODS,
-    STRENGTHS,
-    PriorSettings,
-    train_repetitions,
-)
+from experiments.attribution_prior.settings import METHODS, STRENGTHS, PriorSettings
+from experiments.attribution_prior.training import train_repetitions
 from tests.oracles import priors as reference
 
 N_ROWS, N_FEATURES = 1629, 53

@@ -373,7 +373,7 @@ def _select(claim: Claim, table: pd.DataFrame, where: Mapping[str, Any]) -> pd.D
     return table[chosen]
 
 
-def _listed(wanted: Any) -> str:
+def _listed(wanted: object) -> str:
     return " or ".join(map(str, wanted)) if isinstance(wanted, list) else str(wanted)
 
 

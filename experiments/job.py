@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["Job", "sha256_of", "write_facts"]
+
+_Item = TypeVar("_Item")
 
 # Numbers of the options in malloc.h of glibc.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -138,7 +140,7 @@ class Job:
             # The terminal gets the traceback from Python itself, the file from here.
             for handler in self._handlers[1:]:
                 logging.getLogger().removeHandler(self._handlers[0])
-                logger.error("%s failed", self.label, exc_info=(kind, error, traceback))
+                logger.error("%s failed", self.label, exc_info=(type(error), error, traceback))
                 handler.flush()
         for handler in self._handlers:
             logging.getLogger().removeHandler(handler)
@@ -168,7 +170,7 @@ class Job:
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
 
-    def progress(self, items: Iterable[Any], what: str) -> Iterable[Any]:
+    def progress(self, items: Iterable[_Item], what: str) -> Iterable[_Item]:
         """Go through the items with a progress bar, if there is a terminal to show it."""
         return tqdm(items, desc=f"{self.label} {what}", disable=None, leave=False)
 

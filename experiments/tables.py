@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -135,7 +136,7 @@ def provenance(paths: Sequence[str]) -> pd.DataFrame:
 
     Where the work was split into shards, it is the shards that count.
     """
-    files: list[Mapping] = [json.loads(Path(path).read_text()) for path in paths]
+    files: list[Mapping[str, Any]] = [json.loads(Path(path).read_text()) for path in paths]
     facts = [part for file in files for part in file.get("shards", [file])]
     rows = [
         {

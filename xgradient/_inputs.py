@@ -1,7 +1,7 @@
-"""The checks that every part of the library makes of its arguments, and evaluation mode.
+"""Checks of arguments, shared by the whole library, and evaluation mode.
 
-Messages say what an argument must be and what it is: "..., got ...". Where one image of a batch is
-at fault, they name it.
+Messages say what an argument must be and what it is: "..., got ...". If an image of a batch
+is at fault, they name it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def check_model(model: object) -> None:
+def check_model(model: nn.Module) -> None:
     """Refuse a model that is not a module, whose modes could not be restored.
 
     Parameters
@@ -57,7 +57,7 @@ def check_model(model: object) -> None:
 
 
 def check_inputs(inputs: Tensor, name: str = "inputs") -> None:
-    """Refuse a batch of inputs that no gradient can be attributed to.
+    """Refuse inputs that cannot be attributed to.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def check_images(inputs: Tensor, name: str = "inputs") -> None:
 
 
 def validated_target(target: Tensor | int, inputs: Tensor) -> Tensor:
-    """Class index of every image.
+    """Return the class index of every image.
 
     Parameters
     ----------
@@ -258,7 +258,7 @@ def difference_from(baselines: Tensor | float | None, inputs: Tensor) -> Tensor:
     return inputs if baselines is None else inputs - validated_baselines(baselines, inputs)
 
 
-def check_logits(logits: object, n_rows: int) -> Tensor:
+def check_logits(logits: Tensor, n_rows: int) -> Tensor:
     """Return the output of a net, if it consists of logits.
 
     Parameters
@@ -311,8 +311,8 @@ def check_target_range(target: Tensor, n_outputs: int) -> None:
         )
 
 
-def check_positive_integer(name: str, value: object) -> None:
-    """Refuse a number of things that is not at least one.
+def check_positive_integer(name: str, value: int) -> None:
+    """Refuse a count that is not an integer of at least 1.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""Gini prior: the penalty that asks for few important features."""
+"""Gini prior: a penalty that favours few important features."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-__all__ = ["attribution_prior_loss", "gini"]
+__all__ = ["attribution_prior_loss", "gini", "prior_and_gradient"]
 
 
 def gini(attributions: Tensor) -> Tensor:
@@ -35,14 +35,17 @@ def gini(attributions: Tensor) -> Tensor:
     Erion et al. (2021), "Sparse prior"; Hesse et al. (2021), Sec. 4.3.
     """
     if not attributions.is_floating_point():
-        raise TypeError(f"the Gini coefficient needs floating point, not {attributions.dtype}")
+        raise TypeError(f"attributions must be floating-point, got {attributions.dtype}")
     if attributions.ndim == 0 or attributions.shape[-1] == 0:
         raise ValueError(
-            f"the Gini coefficient needs values in the last dimension, not shape "
+            f"attributions must have values in the last dimension, got shape "
             f"{tuple(attributions.shape)}"
         )
     if bool((attributions < 0).any()):
-        raise ValueError("the Gini coefficient is of non-negative values: pass absolute ones")
+        raise ValueError(
+            f"attributions must be non-negative, got {float(attributions.detach().min())}: pass "
+            "absolute values"
+        )
     rank_sum, total = _rank_sums(attributions)
     return (attributions * rank_sum).sum(-1) / (attributions.shape[-1] * total)
 
@@ -74,7 +77,7 @@ def attribution_prior_loss(attributions: Tensor) -> Tensor:
     """
     if attributions.ndim < 2 or attributions.shape[-2] == 0:
         raise ValueError(
-            f"attributions of at least one row are expected as (..., N, F), not as "
+            f"attributions must have shape (..., N, F) with at least one row, got "
             f"{tuple(attributions.shape)}"
         )
     return -gini(attributions.abs().mean(-2))
@@ -83,7 +86,7 @@ def attribution_prior_loss(attributions: Tensor) -> Tensor:
 def prior_and_gradient(attributions: Tensor) -> tuple[Tensor, Tensor]:
     """`attribution_prior_loss` and its derivative with respect to every attribution.
 
-    The closed form spares the batched trainer an autograd graph. With ``m`` the mean absolute
+    The closed form needs no autograd graph of the attributions. With ``m`` the mean absolute
     attributions, ``d Gini / d m_f = s_f / (F sum m) - Gini / sum m``.
 
     Parameters

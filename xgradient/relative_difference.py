@@ -1,6 +1,6 @@
 """Mean absolute relative difference between Integrated Gradients and Input x Gradient (MARD).
 
-In exact arithmetic it is zero for an X-DNN. What is left of it measures the precision of the
+In exact arithmetic it is zero for an X-DNN; in practice it measures the precision of the
 arithmetic, see `xgradient.rounding`. The gradient of a piecewise linear net is the same along the
 path, however its weights are rounded, as long as every ReLU and every maximum decides alike: the
 difference comes from units that rounded inputs push over their threshold.
@@ -20,7 +20,7 @@ def mean_absolute_relative_difference(
     """Difference of two attributions of one batch, relative to the first.
 
     ``d = mean|a - b| / (mean|a| + eps)``, both means over the whole batch: a ratio of means, not
-    a mean of ratios. It depends on how images are batched, and the paper's batches hold 16.
+    a mean of ratios. It depends on how images are batched; the paper uses batches of 16.
 
     Parameters
     ----------

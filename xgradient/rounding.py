@@ -1,6 +1,6 @@
-"""Arithmetic of lower precision, imitated on any device.
+"""Arithmetic of reduced precision, emulated on any device.
 
-`rounded_forward` imitates the rounding that tensor cores apply to the operands of products.
+`rounded_forward` emulates the rounding that tensor cores apply to the operands of products.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def rounded_forward(model: nn.Module, precision: str) -> Iterator[None]:
     for the gradient of x and ``round(x) * round(g)`` for that of w. Rounding itself has derivative
     one. Everything else, such as activations and pooling, stays in float32.
 
-    Hardware differs in details that this leaves out: the order of accumulation, and the treatment
+    Hardware differs in details that are not emulated: the order of accumulation and the treatment
     of exact ties. A context inside a context for the same net rounds to both formats.
 
     Parameters
@@ -135,7 +135,11 @@ class _RoundedProducts(TorchFunctionMode):
         self.precision = precision
 
     def __torch_function__(
-        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         if func not in _PRODUCTS:
             return func(*args, **(kwargs or {}))
@@ -143,7 +147,7 @@ class _RoundedProducts(TorchFunctionMode):
 
     def _product(
         self,
-        func: Callable,
+        func: Callable[..., Any],
         input: Tensor,
         weight: Tensor,
         bias: Tensor | None = None,
@@ -190,4 +194,4 @@ class _RoundedGradient(torch.autograd.Function):
 
 def _check_precision(precision: str) -> None:
     if precision not in PRECISIONS:
-        raise ValueError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")

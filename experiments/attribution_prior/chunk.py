@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,21 +15,12 @@ from torch.optim.adam import adam
 
 from experiments.attribution_prior.perceptron import StackedPerceptrons, initial_parameters
 from experiments.attribution_prior.repetitions import RepetitionData, repetition_generator
+from experiments.attribution_prior.settings import WITHOUT_BIAS, WITHOUT_PRIOR, PriorSettings
 from experiments.roc_auc import RankAUC
 from xgradient.attribution import quadrature
 from xgradient.priors import gini, prior_and_gradient
 
-if TYPE_CHECKING:
-    from experiments.attribution_prior.training import PriorSettings
-
-__all__ = ["WITHOUT_BIAS", "WITHOUT_PRIOR", "Chunk", "NonFiniteLossError", "train_chunk"]
-
-WITHOUT_BIAS = ("unregularised_without_bias", "x_gradient")
-"""Methods whose networks have no biases."""
-
-WITHOUT_PRIOR = ("unregularised", "unregularised_without_bias")
-"""Methods that train with the cross-entropy alone."""
-
+__all__ = ["Chunk", "NonFiniteLossError", "train_chunk"]
 
 # Test rows per pass, which then stays in the cache.
 _TEST_ROWS = 256
@@ -170,13 +160,16 @@ class _Adam:
         self._learning_rate = learning_rate
         moments = torch.zeros_like(parameters), torch.zeros_like(parameters)
         step = torch.zeros((), device=parameters.device)
-        self._state = [[tensor] for tensor in (parameters, gradient, *moments)], [step]
+        self._state = [[tensor] for tensor in (parameters, gradient, *moments, step)]
 
     def step(self) -> None:
         """Update the parameters in place."""
-        tensors, step = self._state
+        parameters, gradient, mean, mean_of_squares, step = self._state
         adam(
-            *tensors,
+            parameters,
+            gradient,
+            mean,
+            mean_of_squares,
             [],
             step,
             fused=True,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -183,7 +186,7 @@ def plot_prior_cost(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _with_lambda(row: dict) -> str:
+def _with_lambda(row: Mapping[Hashable, Any]) -> str:
     """Name of a method with its strength below, for an axis."""
     name = prior_name(row["method"], row["n_gradients"]).replace(" w/o", "\nw/o")
     return name if not row["lambda"] > 0 else f"{name}\nλ = {row['lambda']:g}"

@@ -96,8 +96,8 @@ def repetition_data(
                 f"{split[0]:g}, so that there is no ROC curve; use more rows or leave the "
                 "repetition out"
             )
-    empty = np.flatnonzero(np.isnan(train).all(axis=0))
-    if len(empty):
+    empty = np.flatnonzero(np.isnan(train).all(axis=0)).tolist()
+    if empty:
         names = [feature_names[i] if feature_names is not None else f"column {i}" for i in empty]
         raise ValueError(
             f"repetition {repetition}: no value of {', '.join(names)} in the {n_train} training "

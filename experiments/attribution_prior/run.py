@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from experiments.attribution_prior.chunk import WITHOUT_PRIOR
-from experiments.attribution_prior.training import PriorSettings, train_repetitions
+from experiments.attribution_prior.settings import WITHOUT_PRIOR, PriorSettings
+from experiments.attribution_prior.training import train_repetitions
 
 __all__ = ["COLUMNS", "Training", "shard_repetitions", "train_shard", "trainings"]
 
@@ -187,17 +187,20 @@ def train_shard(
         if not numbers:
             continue
         points = {"expected_gradients": "n_references", "ig": "n_steps"}.get(training.method)
-        common = {**settings["settings"], "hidden": tuple(settings["settings"]["hidden"])}
+        chosen = {
+            **settings["settings"],
+            "hidden": tuple(settings["settings"]["hidden"]),
+            "epochs": training.epochs,
+        }
+        if points is not None:
+            chosen[points] = training.n_gradients
         result = train_repetitions(
             features,
             labels,
             numbers,
             training.method,
             training.strengths,
-            PriorSettings(
-                **common | {"epochs": training.epochs},
-                **({points: training.n_gradients} if points else {}),
-            ),
+            PriorSettings(**chosen),
             seed=seed,
             feature_names=feature_names,
             device=device,

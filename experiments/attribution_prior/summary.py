@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,7 +12,7 @@ from experiments.attribution_prior.comparison import (
     paired_difference,
     select_strength,
 )
-from experiments.attribution_prior.training import METHODS
+from experiments.attribution_prior.settings import METHODS
 
 __all__ = ["compare_with_xg", "eg_curve", "merge_shards", "read_repetitions", "summarise"]
 
@@ -236,7 +236,7 @@ def eg_curve(
     return pd.DataFrame(rows)
 
 
-def _scores(repetitions: pd.DataFrame, case: Mapping[str, Any]) -> pd.Series:
+def _scores(repetitions: pd.DataFrame, case: Mapping[Hashable, Any]) -> pd.Series:
     """Test ROC-AUC by repetition."""
     rows = repetitions
     for name in CASE:

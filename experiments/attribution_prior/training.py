@@ -1,4 +1,4 @@
-"""Repeated small trainings with attribution priors, fast and independent of each other's company.
+"""Repeated small trainings with attribution priors, fast and the same whichever run together.
 
 A repetition trains a perceptron of about 100,000 parameters on 100 rows. In a plain loop most of
 the time goes into graphs that are built twice per step, an optimiser that visits small tensors and
@@ -16,76 +16,25 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from experiments.attribution_prior.chunk import WITHOUT_PRIOR, Chunk, train_chunk
+from experiments.attribution_prior.chunk import Chunk, train_chunk
 from experiments.attribution_prior.repetitions import repetition_data
+from experiments.attribution_prior.settings import (
+    METHODS,
+    STRENGTHS,
+    WITHOUT_PRIOR,
+    PriorSettings,
+    check_whole,
+)
 
-__all__ = ["METHODS", "STRENGTHS", "PriorSettings", "PriorTraining", "train_repetitions"]
-
-METHODS = (*WITHOUT_PRIOR, "rrr", "gradient", "expected_gradients", "x_gradient", "ig")
-"""No prior, with and without biases; and priors on the attributions of "Right for the Right
-Reasons", the gradient, Expected Gradients, X-Gradient (of networks without biases) and Integrated
-Gradients."""
-
-STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
-"""Published grid of lambda, the factor of the prior in the loss."""
+__all__ = ["PriorTraining", "train_repetitions"]
 
 # Networks trained at a time on an accelerator; on a CPU one.
 _ACCELERATOR_CHUNK = 64
-
-
-@dataclass(frozen=True)
-class PriorSettings:
-    """What all trainings of the experiment have in common; the defaults are the published values.
-
-    Parameters
-    ----------
-    n_train, n_validation : int
-        Rows to train on and to choose the epoch on; all others are test rows.
-    hidden : tuple of int
-        Widths of the hidden layers.
-    epochs : int
-        Steps, each on all training rows.
-    learning_rate : float
-        Of Adam.
-    n_references : int
-        References per training row and epoch of Expected Gradients, the k of EG(k).
-    n_steps : int
-        Gauss-Legendre nodes of Integrated Gradients with the zero baseline.
-
-    Raises
-    ------
-    ValueError
-        If a value is impossible, with the name of the setting.
-
-    References
-    ----------
-    Hesse et al. (2021), Sec. 4.3, and the released ``run_sparsity_experiments.py``.
-    """
-
-    n_train: int = 100
-    n_validation: int = 100
-    hidden: tuple[int, ...] = (512, 128, 32)
-    epochs: int = 100
-    learning_rate: float = 1e-3
-    n_references: int = 1
-    n_steps: int = 32
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        for name in ("n_train", "n_validation", "epochs", "n_references", "n_steps"):
-            _check_whole(name, getattr(self, name))
-        if not self.hidden:
-            raise ValueError("hidden must name the width of at least one hidden layer")
-        for width in self.hidden:
-            _check_whole("a width in hidden", width)
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"learning_rate must be positive, not {self.learning_rate!r}")
 
 
 @dataclass(frozen=True)
@@ -219,8 +168,8 @@ def train_repetitions(
         chunk_size = 1 if on_cpu else _ACCELERATOR_CHUNK
     if n_workers is None:
         n_workers = torch.get_num_threads() if on_cpu else 1
-    _check_whole("chunk_size", chunk_size)
-    _check_whole("n_workers", n_workers)
+    check_whole("chunk_size", chunk_size)
+    check_whole("n_workers", n_workers)
 
     def train(chunk_numbers: list[int]) -> list[dict[str, Tensor]]:
         # Both belong to the worker; the first is also what threads started later begin with.
@@ -272,11 +221,6 @@ def _threads_kept() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(n_threads)
-
-
-def _check_whole(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
 
 
 def _validated_data(

@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from experiments.data.tensors import ImageTensors, loader
 from xgradient.homogeneous import evaluation_mode
 
 __all__ = ["contrast_accuracy", "measure"]
+
+_Batch = tuple[Tensor, Tensor]
 
 
 def measure(
@@ -20,7 +22,7 @@ def measure(
     data: ImageTensors,
     settings: Mapping[str, Any],
     device: torch.device | str = "cpu",
-    progress: Callable[[Iterable[Any], str], Iterable[Any]] = lambda items, _: items,
+    progress: Callable[[Iterable[_Batch], str], Iterable[_Batch]] = lambda items, _: items,
 ) -> pd.DataFrame:
     """Measure the accuracy of a net by contrast factor.
 

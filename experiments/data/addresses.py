@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 from urllib.parse import urlsplit
 
 import requests
@@ -56,7 +56,7 @@ class _Stalled(_Interrupted):
 class _Body(io.RawIOBase):
     """The body of a response as a file: with a progress bar, and never stalling for long."""
 
-    def __init__(self, response: requests.Response, bar: Any, timeout: float) -> None:
+    def __init__(self, response: requests.Response, bar: tqdm[NoReturn], timeout: float) -> None:
         self._raw, self._bar, self._timeout = response.raw, bar, timeout
         self._since, self._received = time.monotonic(), 0
 

@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -101,7 +101,7 @@ class DataFile(Entry):
         """Size, if it is known, and digest."""
         return self.digest if self.size is None else f"{self.size} bytes, {self.digest}"
 
-    def new_hash(self, size: int) -> Any:
+    def new_hash(self, size: int) -> hashlib._Hash:
         """Return a fresh hash object (as of `hashlib`), to be fed the whole content in order.
 
         Parameters

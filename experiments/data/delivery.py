@@ -79,4 +79,7 @@ def explain(error: BaseException) -> str:
 
 def decompressed(stream: IO[bytes], compression: str | None) -> IO[bytes]:
     """Return the stream, or a stream of its decompressed content."""
-    return gzip.GzipFile(fileobj=stream) if compression == "gzip" else stream  # type: ignore[return-value]
+    if compression != "gzip":
+        return stream
+    # A GzipFile is used like any binary file, but typeshed does not derive it from IO[bytes].
+    return gzip.GzipFile(fileobj=stream)  # type: ignore[return-value]

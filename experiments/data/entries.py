@@ -92,7 +92,7 @@ class Entry(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _check_keys(cls, data: Any) -> Any:
+    def _check_keys(cls, data: object) -> object:
         """Name the allowed keys where pydantic would only name the wrong one."""
         if isinstance(data, dict):
             for key in data:
@@ -134,7 +134,7 @@ def _key(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location if not str(part).startswith(("<", "[")))
 
 
-def _shortened(value: Any) -> str:
+def _shortened(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

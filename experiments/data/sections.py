@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -121,7 +121,7 @@ class FollowUpLabels(Entry):
         return f"within {self.horizon:g} years"
 
 
-def _form(labels: Any) -> str | None:
+def _form(labels: object) -> str | None:
     for key, form in (("follow_up", FollowUpLabels), ("file", LabelFile), ("column", LabelColumn)):
         if isinstance(labels, form) or (isinstance(labels, dict) and key in labels):
             return f"<{key}>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Discriminator, Tag
@@ -123,7 +123,7 @@ class PythonSource(_Source):
 _KINDS = ("url", "npm", "debian", "python")
 
 
-def _kind(source: Any) -> str | None:
+def _kind(source: object) -> str | None:
     if isinstance(source, _Source):
         return f"<{source.KIND}>"
     kinds = [kind for kind in _KINDS if isinstance(source, dict) and kind in source]

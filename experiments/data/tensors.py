@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-__all__ = ["ImageTensors", "denormalise", "loader", "normalise"]
+__all__ = ["Batches", "ImageTensors", "denormalise", "loader", "normalise"]
 
 
 def _per_channel(values: Sequence[float], like: torch.Tensor) -> torch.Tensor:
@@ -41,7 +41,19 @@ def denormalise(inputs: torch.Tensor, mean: Sequence[float], std: Sequence[float
     return (inputs * _per_channel(std, inputs) + _per_channel(mean, inputs)).clamp(0.0, 1.0)
 
 
-class ImageTensors(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]], ABC):
+    """Inputs and labels that are handed out in batches."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of inputs."""
+
+    @abstractmethod
+    def __getitems__(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return inputs (n, ...) and labels (n, ...)."""
+
+
+class ImageTensors(Batches):
     """Images and labels in memory; a batch is indexed and normalised in one step.
 
     Parameters
@@ -109,12 +121,12 @@ class ImageTensors(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return ImageTensors(self.images[:n_images], self.labels[:n_images], self.mean, self.std)
 
 
-def _as_is(batch: Any) -> Any:
+def _as_is(batch: object) -> object:
     return batch
 
 
 def loader(
-    dataset: ImageTensors,
+    dataset: Batches,
     batch_size: int,
     shuffle: bool = False,
     drop_last: bool = False,

@@ -12,7 +12,8 @@ from torch import nn
 
 from experiments.data.tensors import ImageTensors
 from experiments.networks.keras_weights import channels_first, load_keras_weights
-from experiments.networks.training import TrainingSettings, train
+from experiments.networks.settings import TrainingSettings
+from experiments.networks.training import train
 from experiments.seeds import job_seed
 from xgradient.homogeneous import remove_biases
 from xgradient.models.digit_convnet import digit_convnet
@@ -40,13 +41,14 @@ def load_digit_convnet(path: str | Path) -> nn.Sequential:
     """
     model = digit_convnet()
     layers = {
-        "conv2d_1": model.conv1,
-        "conv2d_2": model.conv2,
-        "dense_1": model.fc1,
-        "dense_2": model.fc2,
+        "conv2d_1": "conv1",
+        "conv2d_2": "conv2",
+        "dense_1": "fc1",
+        "dense_2": "fc2",
     }
-    load_keras_weights(path, layers)
-    channels_first(model.fc1, channels=model.conv2.out_channels)
+    load_keras_weights(path, model, layers)
+    channels = len(model.get_parameter("conv2.weight"))
+    channels_first(model.get_parameter("fc1.weight"), channels)
     return model.eval()
 
 
@@ -61,7 +63,7 @@ def scale_input(model: nn.Sequential, factor: float) -> None:
         The network then returns for ``inputs`` what it returned for ``factor * inputs``.
     """
     with torch.no_grad():
-        model.conv1.weight.mul_(factor)
+        model.get_parameter("conv1.weight").mul_(factor)
 
 
 def train_twins(

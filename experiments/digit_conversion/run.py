@@ -23,6 +23,9 @@ __all__ = [
     "task_name",
 ]
 
+# The original class of a batch, its images, and their indices.
+_Work = tuple[int, Tensor, list[int]]
+
 
 def measure_accuracy(nets: Mapping[str, nn.Module], data: ImageTensors) -> pd.DataFrame:
     """Measure the share of grey-value images that every net classifies correctly.
@@ -91,7 +94,7 @@ def convert(
     attributions: Mapping[str, Attribution],
     settings: Mapping[str, Any],
     device: torch.device | str = "cpu",
-    progress: Callable[[Iterable], Iterable] = iter,
+    progress: Callable[[Iterable[_Work]], Iterable[_Work]] = iter,
 ) -> pd.DataFrame:
     """Convert the images of all tasks by all methods and erasing rules.
 

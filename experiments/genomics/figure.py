@@ -86,10 +86,13 @@ def plot_motif_hits(hits: pd.DataFrame, strong: float) -> Figure:
     for axes, (weights, motif) in zip(grid[:, 0], rows, strict=True):
         axes.set_ylabel(f"{motif}\n{weights} weights\n\nimportance (logit)", fontsize=8)
     figure.align_ylabels(grid[:, 0])
-    dot = {"marker": "o", "markersize": 4, "linestyle": ""}
+    dots = [
+        Line2D([], [], color=colour, marker="o", markersize=4, linestyle="")
+        for colour in (palette[0], palette[3])
+    ]
     marks = {
-        "hit": Line2D([], [], color=palette[0], **dot),
-        "false negative, % of the strong hits": Line2D([], [], color=palette[3], **dot),
+        "hit": dots[0],
+        "false negative, % of the strong hits": dots[1],
         f"strong: {strong:g} nats or more": Line2D([], [], color="0.3", lw=0.8, linestyle=":"),
     }
     figure.legend(marks.values(), marks, loc="outside lower center", ncols=3)

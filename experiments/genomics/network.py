@@ -35,11 +35,11 @@ def load_genomics_convnet(path: str | Path) -> nn.Sequential:
     """
     model = genomics_convnet()
     layers = {
-        "conv1d_1": model.conv1,
-        "conv1d_2": model.conv2,
-        "dense_1": model.fc1,
-        "dense_2": model.fc2,
+        "conv1d_1": "conv1",
+        "conv1d_2": "conv2",
+        "dense_1": "fc1",
+        "dense_2": "fc2",
     }
     # Global pooling leaves one position: there is no order of flattening to mind.
-    load_keras_weights(path, layers)
+    load_keras_weights(path, model, layers)
     return model.eval()

@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm.auto import tqdm
 
+from experiments.data.tensors import Batches
 from experiments.genomics.sequences import one_hot
+from experiments.networks.objective import Objective
+from experiments.networks.settings import TrainingSettings
+from experiments.networks.training import TrainingResult, train
 from experiments.roc_auc import roc_auc
+from xgradient.homogeneous import evaluation_mode
 
-logger = logging.getLogger(__name__)
+__all__ = ["predict", "task_auroc", "train_genomics_convnet"]
 
 # Sequences per forward pass of an evaluation: memory and speed, not the result.
 _EVALUATED = 200
 
 
-@dataclass(frozen=True)
-class GenomicsTraining:
-    """What a training leaves behind.
+class _Sequences(Batches):
+    """Sequences and their labels, handed out one-hot."""
 
-    Attributes
-    ----------
-    history : list of dict
-        One row per epoch: ``epoch`` (0 is the network before training), ``train_loss`` (nats per
-        task; NaN for epoch 0), ``validation_loss`` (the same) and ``validation_auroc`` (mean over
-        the tasks).
-    best_epoch : int
-        The epoch whose parameters the network now has: the lowest ``validation_loss``, the first
-        of equals.
-    """
+    def __init__(self, sequences: Tensor, labels: Tensor) -> None:
+        self.sequences, self.labels = sequences, labels
 
-    history: list[dict[str, float]]
-    best_epoch: int
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        chosen = torch.as_tensor(indices)
+        return one_hot(self.sequences[chosen]), self.labels[chosen].float()
 
 
 def train_genomics_convnet(
@@ -50,7 +50,9 @@ def train_genomics_convnet(
     learning_rate: float = 1e-3,
     seed: int = 0,
     progress: str | None = None,
-) -> GenomicsTraining:
+    fabric: Fabric | None = None,
+    checkpoint: str | Path | None = None,
+) -> TrainingResult:
     """Train a network in place and leave it with the parameters of its best epoch.
 
     Adam with one cycle of the learning rate on the mean binary cross-entropy over the tasks. The
@@ -60,7 +62,7 @@ def train_genomics_convnet(
     Parameters
     ----------
     model : torch.nn.Module
-        Maps one-hot sequences (N, 4, length) to logits (N, tasks); it determines the device.
+        Maps one-hot sequences (N, 4, length) to logits (N, tasks).
     sequences, validation_sequences : torch.Tensor
         Base indices, shape (N, length), int64.
     labels, validation_labels : torch.Tensor
@@ -71,16 +73,14 @@ def train_genomics_convnet(
         Sequences per step.
     learning_rate : float, optional
         The largest of the cycle.
-    seed : int, optional
-        Seeds the order of the sequences and the dropout. The global random state of the caller is
-        left as it was.
-    progress : str, optional
-        Label of a progress bar; none is shown without.
+    seed, progress, fabric, checkpoint
+        As in `experiments.networks.training.train`.
 
     Returns
     -------
-    GenomicsTraining
-        The history and the best epoch.
+    TrainingResult
+        The history, with ``validation_loss`` (nats per task) and ``validation_auroc`` (mean over
+        the tasks), and the best epoch.
 
     Raises
     ------
@@ -88,59 +88,30 @@ def train_genomics_convnet(
         If there are fewer sequences than one batch, or if the validation sequences have one label
         only in some task.
     RuntimeError
-        If the loss or a validation logit is no longer finite, with the epoch and the learning
-        rate.
+        If the loss or a validation logit is no longer finite, with the learning rate.
     """
-    if len(sequences) < batch_size:
-        raise ValueError(
-            f"{len(sequences)} training sequences are fewer than one batch of {batch_size}: lower "
-            "batch_size"
-        )
-    device = next(model.parameters()).device
-    # The last sequences of an epoch that make no full batch come at another place in the next.
-    n_steps = len(sequences) // batch_size
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=epochs * n_steps
+    settings = TrainingSettings(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=0.0,
+        clip_norm=None,
+        horizontal_flip=False,  # a sequence read backwards is another one
+        channels_last=False,
     )
-    history = [{"epoch": 0, "train_loss": math.nan}]
-    history[0] |= _scores(predict(model, validation_sequences), validation_labels)
-    best, best_epoch = _snapshot(model), 0
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        for epoch in range(1, epochs + 1):
-            model.train()
-            total = 0.0
-            order = torch.randperm(len(sequences))[: n_steps * batch_size].split(batch_size)
-            label = f"{progress} epoch {epoch}/{epochs}"
-            # None: only on a terminal; in a log file the line per epoch says enough.
-            for chosen in tqdm(order, label, disable=None if progress else True, leave=False):
-                logits = model(one_hot(sequences[chosen]).to(device))
-                loss = F.binary_cross_entropy_with_logits(logits, labels[chosen].to(logits))
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                total += loss.item()
-            train_loss = total / n_steps
-            logits = predict(model, validation_sequences)
-            if not (math.isfinite(train_loss) and logits.isfinite().all()):
-                raise RuntimeError(
-                    f"the training diverged in epoch {epoch}, with a loss of {train_loss}, at a "
-                    f"learning rate of up to {learning_rate}: lower learning_rate"
-                )
-            row = {"epoch": epoch, "train_loss": train_loss}
-            row |= _scores(logits, validation_labels)
-            logger.info(
-                "epoch %d/%d: train loss %.4f, validation loss %.4f, validation AUROC %.4f",
-                *(epoch, epochs, *list(row.values())[1:]),
-            )
-            history.append(row)
-            if row["validation_loss"] < history[best_epoch]["validation_loss"]:
-                best, best_epoch = _snapshot(model), epoch
-    model.load_state_dict(best)
+    result = train(
+        model,
+        _Sequences(sequences, labels),
+        _Sequences(validation_sequences, validation_labels),
+        settings,
+        seed,
+        fabric,
+        checkpoint,
+        progress,
+        MOTIFS_PRESENT,
+    )
     model.eval()
-    return GenomicsTraining(history, best_epoch)
+    return result
 
 
 def predict(model: nn.Module, sequences: Tensor) -> Tensor:
@@ -188,11 +159,29 @@ def task_auroc(model: nn.Module, sequences: Tensor, labels: Tensor) -> Tensor:
     return roc_auc(predict(model, sequences).T, labels.T)
 
 
-def _scores(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    loss = F.binary_cross_entropy_with_logits(logits, labels.to(logits))
-    areas = roc_auc(logits.T, labels.T)
-    return {"validation_loss": loss.item(), "validation_auroc": areas.mean().item()}
+def _evaluate(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    device: torch.device,
+    sum_over_processes: Callable[[Tensor], Tensor],
+) -> dict[str, float]:
+    with torch.no_grad(), evaluation_mode(model):
+        parts = [(model(inputs.to(device)).cpu(), labels.cpu()) for inputs, labels in batches]
+    logits, labels = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+    loss = F.binary_cross_entropy_with_logits(logits, labels).item()
+    # What has diverged has no order.
+    areas = roc_auc(logits.T, labels.T).mean().item() if logits.isfinite().all() else math.nan
+    # Of several processes each ranks its own part of the sequences.
+    values = torch.tensor([loss, areas, 1.0], dtype=torch.float64, device=device)
+    loss, areas, n_processes = sum_over_processes(values).tolist()
+    return {"loss": loss / n_processes, "auroc": areas / n_processes}
 
 
-def _snapshot(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+MOTIFS_PRESENT = Objective(
+    F.binary_cross_entropy_with_logits,
+    _evaluate,
+    ("loss", "auroc"),
+    chooses="loss",
+    largest=False,
+)
+"""Several yes-or-no tasks per sequence; the epoch with the lowest loss."""

@@ -14,13 +14,16 @@ from xgradient.attribution import integrated_gradients
 
 __all__ = ["measure"]
 
+# A quadrature rule and its number of steps.
+_Case = tuple[str, int]
+
 
 def measure(
     model: nn.Module,
     data: ImageTensors,
     settings: Mapping[str, Any],
     device: torch.device | str = "cpu",
-    progress: Callable[[Iterable[Any], str], Iterable[Any]] = lambda items, _: items,
+    progress: Callable[[Iterable[_Case], str], Iterable[_Case]] = lambda items, _: items,
 ) -> pd.DataFrame:
     """Measure the absolute difference that the paper plots, and its relative size.
 

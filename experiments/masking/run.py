@@ -174,7 +174,7 @@ def score_blocks(
     """
     device = next(model.parameters()).device
     span = settings["fractions"]
-    fractions = np.geomspace(span["minimum"], span["maximum"], span["count"])
+    fractions = torch.from_numpy(np.geomspace(span["minimum"], span["maximum"], span["count"]))
     batch_size = settings["masked_batch_size"]
     parts: dict[str, list[Tensor]] = {}
     shared: dict[str, Tensor] = {}
@@ -199,7 +199,7 @@ def score_blocks(
                         inputs,
                         labels,
                         mean.to(device),
-                        np.linspace(0, 1, settings["insertion_deletion"] + 1),
+                        torch.from_numpy(np.linspace(0, 1, settings["insertion_deletion"] + 1)),
                         insertion_start=replacement,
                         batch_size=batch_size,
                     )

@@ -18,13 +18,15 @@ from xgradient.rounding import rounded_forward
 
 __all__ = ["measure"]
 
+_Batch = tuple[Tensor, Tensor]
+
 
 def measure(
     model: nn.Module,
     data: ImageTensors,
     settings: Mapping[str, Any],
     device: torch.device | str = "cpu",
-    progress: Callable[[Iterable[Any], str], Iterable[Any]] = lambda items, _: items,
+    progress: Callable[[Iterable[_Batch], str], Iterable[_Batch]] = lambda items, _: items,
 ) -> pd.DataFrame:
     """Measure the mean absolute relative difference between IG and Input×Gradient.
 

@@ -42,6 +42,5 @@ METHODS = (
         arguments={"rule": "genomics_default"},
         baselines="shuffled",
         experiments=("genomics",),
-        published={_GATA: "rescale_conv_revealcancel_fc_multiref_10"},
     ),
 )

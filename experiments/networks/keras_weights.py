@@ -15,8 +15,8 @@ class KerasWeightsError(ValueError):
     """A file of Keras weights is not what a network needs."""
 
 
-def load_keras_weights(path: str | Path, layers: Mapping[str, nn.Module]) -> None:
-    """Copy the kernels and biases of a Keras file into layers of PyTorch.
+def load_keras_weights(path: str | Path, model: nn.Module, layers: Mapping[str, str]) -> None:
+    """Copy the kernels and biases of a Keras file into the layers of a network.
 
     Keras keeps the output channels last, PyTorch first: ``(*kernel, in, out)`` becomes
     ``(out, in, *kernel)``. Nothing is copied if anything does not fit.
@@ -25,8 +25,11 @@ def load_keras_weights(path: str | Path, layers: Mapping[str, nn.Module]) -> Non
     ----------
     path : str or Path
         File written by ``model.save`` or ``model.save_weights`` of Keras 2.
-    layers : mapping of str to torch.nn.Module
-        By the name of the layer in the file, the Linear, Conv1d or Conv2d that takes its place.
+    model : torch.nn.Module
+        Changed in place.
+    layers : mapping of str to str
+        By the name of the layer in the file, that of the Linear, Conv1d or Conv2d of the network
+        that takes its place.
 
     Raises
     ------
@@ -37,6 +40,10 @@ def load_keras_weights(path: str | Path, layers: Mapping[str, nn.Module]) -> Non
         that of the layer.
     """
     path = Path(path)
+    parameters = {
+        name: (model.get_parameter(f"{own}.weight"), model.get_parameter(f"{own}.bias"))
+        for name, own in layers.items()
+    }
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
     try:
@@ -48,18 +55,19 @@ def load_keras_weights(path: str | Path, layers: Mapping[str, nn.Module]) -> Non
         group = file.get("model_weights", file)
         converted = {
             name: (
-                _array(path, group, name, "kernel", _keras_shape(layer.weight)),
-                _array(path, group, name, "bias", tuple(layer.bias.shape)),
+                _array(path, group, name, "kernel", _keras_shape(weight)),
+                _array(path, group, name, "bias", tuple(bias.shape)),
             )
-            for name, layer in layers.items()
+            for name, (weight, bias) in parameters.items()
         }
     with torch.no_grad():
-        for name, (kernel, bias) in converted.items():
-            layers[name].weight.copy_(torch.from_numpy(kernel).movedim((-1, -2), (0, 1)))
-            layers[name].bias.copy_(torch.from_numpy(bias))
+        for name, (weight, bias) in parameters.items():
+            kernel, offsets = converted[name]
+            weight.copy_(torch.from_numpy(kernel).movedim((-1, -2), (0, 1)))
+            bias.copy_(torch.from_numpy(offsets))
 
 
-def channels_first(linear: nn.Linear, channels: int) -> None:
+def channels_first(weight: Tensor, channels: int) -> None:
     """Reorder the inputs of a fully connected layer from a channels-last to a channels-first map.
 
     Keras flattens a feature map in the order (*spatial, channels), PyTorch in the order
@@ -67,14 +75,14 @@ def channels_first(linear: nn.Linear, channels: int) -> None:
 
     Parameters
     ----------
-    linear : torch.nn.Linear
-        Layer behind the flattening, with the input order of Keras; changed in place.
+    weight : torch.Tensor of shape (out, in)
+        Of the layer behind the flattening, with the input order of Keras; changed in place.
     channels : int
         Channels of the feature map.
     """
     with torch.no_grad():
-        by_position = linear.weight.view(linear.out_features, -1, channels)
-        linear.weight.copy_(by_position.transpose(1, 2).flatten(1))
+        by_position = weight.view(len(weight), -1, channels)
+        weight.copy_(by_position.transpose(1, 2).flatten(1))
 
 
 def _keras_shape(weight: Tensor) -> tuple[int, ...]:

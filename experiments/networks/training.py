@@ -1,4 +1,4 @@
-"""Training of regular and X networks on Lightning Fabric.
+"""Training of networks on Lightning Fabric.
 
 Devices, mixed precision and several processes are Fabric's; this module holds the loop, the
 choice of the best epoch on a validation split of the training data, and the resumption.
@@ -9,118 +9,38 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.nn import functional
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from experiments.data.tensors import ImageTensors, loader
-from experiments.networks.evaluation import evaluate
+from experiments.data.tensors import Batches, loader
+from experiments.networks.objective import CLASSIFICATION, Objective
+from experiments.networks.settings import TrainingSettings
 
-__all__ = ["TrainingResult", "TrainingSettings", "train"]
+__all__ = ["TrainingResult", "train"]
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
-    """What one training does.
-
-    Parameters
-    ----------
-    epochs : int
-        Passes over the training data; 0 returns the network as it came.
-    batch_size : int
-        Images per step and process.
-    optimizer : {"adamw", "sgd"}
-        SGD has momentum 0.9, as in the published trainings.
-    learning_rate : float
-        The largest learning rate of the schedule.
-    weight_decay : float
-        On all parameters.
-    schedule : {"one_cycle", "cosine", "step", "constant"}
-        Per step; ``"step"`` divides by 10 every ``step_epochs`` epochs, as in the published
-        trainings (whose ResNet script also builds a cosine schedule, and never steps it).
-    step_epochs : int
-        Epochs between two divisions of the ``"step"`` schedule.
-    clip_norm : float or None
-        Largest norm of the gradient over all parameters; ``None`` does not clip.
-    horizontal_flip : bool
-        Mirror every training image with probability one half.
-    channels_last : bool
-        Memory layout of the convolutions; faster on most processors, the same numbers up to
-        rounding.
-
-    Raises
-    ------
-    ValueError
-        If a value is impossible, with the name of the setting.
-    """
-
-    epochs: int
-    batch_size: int = 128
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    schedule: Literal["one_cycle", "cosine", "step", "constant"] = "one_cycle"
-    step_epochs: int = 30
-    clip_norm: float | None = 1.0
-    horizontal_flip: bool = True
-    channels_last: bool = True
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        if self.epochs < 0:
-            raise ValueError(f"epochs must not be negative, not {self.epochs}")
-        for name in ("batch_size", "learning_rate", "step_epochs"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay must not be negative, not {self.weight_decay}")
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise ValueError(f"clip_norm must be positive or null, not {self.clip_norm}")
-        if self.optimizer not in ("adamw", "sgd"):
-            raise ValueError(f"optimizer must be adamw or sgd, not {self.optimizer!r}")
-        if self.schedule not in ("one_cycle", "cosine", "step", "constant"):
-            raise ValueError(
-                f"schedule must be one_cycle, cosine, step or constant, not {self.schedule!r}"
-            )
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> TrainingSettings:
-        """Build the settings from a mapping, refusing keys that do not exist.
-
-        Raises
-        ------
-        ValueError
-            If a key is unknown or a value is impossible.
-        """
-        known = [field.name for field in fields(cls)]
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise ValueError(
-                f"unknown training setting {unknown[0]!r}: known are {', '.join(known)}"
-            )
-        return cls(**values)
-
-
-@dataclass(frozen=True)
 class TrainingResult:
-    """What a training leaves behind.
+    """History and outcome of a training.
 
     Attributes
     ----------
     history : list of dict
         One row per epoch: ``epoch`` (0 is the network before training), ``train_loss`` (nats; NaN
-        for epoch 0), ``validation_loss`` (nats), ``validation_top1`` (percent), ``learning_rate``
-        (at the end of the epoch). NaN where there is nothing to validate on.
+        for epoch 0), the numbers that the objective reports, such as ``validation_loss`` (nats) and
+        ``validation_top1`` (percent), ``learning_rate`` (at the end of the epoch). NaN where there
+        is nothing to validate on.
     best_epoch : int
-        The epoch whose parameters the network now has: the best ``validation_top1``, the first of
+        The epoch whose parameters the network now has: the best by the objective, the first of
         equals; without validation the last.
     """
 
@@ -157,6 +77,20 @@ def _make_schedule(
     return schedulers.ConstantLR(optimizer, factor=1.0)
 
 
+def _on_device(
+    fabric: Fabric, batches: DataLoader[tuple[torch.Tensor, torch.Tensor]]
+) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    prepared = fabric.setup_dataloaders(batches)
+    assert not isinstance(prepared, list)  # which is returned for several loaders
+    return prepared
+
+
+def _reduced(fabric: Fabric, value: torch.Tensor, how: Literal["mean", "sum"]) -> torch.Tensor:
+    reduced = fabric.all_reduce(value, reduce_op=how)
+    assert isinstance(reduced, torch.Tensor)  # as the value is
+    return reduced
+
+
 def _flip_at_random(inputs: torch.Tensor) -> torch.Tensor:
     mirrored = torch.rand(len(inputs), device=inputs.device) < 0.5
     return torch.where(mirrored[:, None, None, None], inputs.flip(-1), inputs)
@@ -177,13 +111,14 @@ def _restore_random_state(state: Mapping[str, torch.Tensor], device: torch.devic
 
 def train(
     model: nn.Module,
-    training_data: ImageTensors,
-    validation_data: ImageTensors | None,
+    training_data: Batches,
+    validation_data: Batches | None,
     settings: TrainingSettings,
     seed: int,
     fabric: Fabric | None = None,
     checkpoint: str | Path | None = None,
     progress: str | None = None,
+    objective: Objective = CLASSIFICATION,
 ) -> TrainingResult:
     """Train a network in place and leave it with the parameters of its best epoch.
 
@@ -195,11 +130,11 @@ def train(
     ----------
     model : torch.nn.Module
         Maps (N, C, H, W) to logits (N, K).
-    training_data : ImageTensors
-        What to learn from.
-    validation_data : ImageTensors or None
-        What to choose the epoch on; ``None`` keeps the last epoch, for trainings of a fixed length
-        on all there is.
+    training_data : Batches
+        Inputs and labels to learn from.
+    validation_data : Batches or None
+        Inputs and labels to choose the epoch on; ``None`` keeps the last epoch, for trainings of a
+        fixed length on all there is.
     settings : TrainingSettings
         Optimiser, schedule, number of epochs and so on.
     seed : int
@@ -214,6 +149,8 @@ def train(
         the end.
     progress : str, optional
         Label of a progress bar; none is shown without.
+    objective : Objective
+        The loss, and what chooses the best epoch; by default that of a classification.
 
     Returns
     -------
@@ -225,7 +162,7 @@ def train(
     ValueError
         If there are fewer training images than one batch.
     RuntimeError
-        If the training loss is no longer finite, with the epoch and the learning rate.
+        If the training diverges, with the epoch and the learning rate.
     """
     if len(training_data) < settings.batch_size:
         raise ValueError(
@@ -245,42 +182,45 @@ def train(
             fabric,
             None if checkpoint is None else Path(checkpoint),
             progress,
+            objective,
         )
 
 
 def _train(
     model: nn.Module,
-    training_data: ImageTensors,
-    validation_data: ImageTensors | None,
+    training_data: Batches,
+    validation_data: Batches | None,
     settings: TrainingSettings,
     seed: int,
     fabric: Fabric,
     checkpoint: Path | None,
     progress: str | None,
+    objective: Objective,
 ) -> TrainingResult:
     layout = torch.channels_last if settings.channels_last else torch.contiguous_format
     inner = model
     inner.to(memory_format=layout)
     model, optimizer = fabric.setup(inner, _make_optimizer(inner, settings))
     order = torch.Generator().manual_seed(seed)
-    batches = fabric.setup_dataloaders(
-        loader(training_data, settings.batch_size, shuffle=True, drop_last=True, generator=order)
+    batches = _on_device(
+        fabric,
+        loader(training_data, settings.batch_size, shuffle=True, drop_last=True, generator=order),
     )
     validation = None
     if validation_data is not None:
-        validation = fabric.setup_dataloaders(loader(validation_data, 100))
+        validation = _on_device(fabric, loader(validation_data, 100))
     schedule = _make_schedule(optimizer, settings, len(batches)) if settings.epochs else None
 
     def validate() -> dict[str, float]:
-        if validation is None:
-            return {"validation_loss": math.nan, "validation_top1": math.nan}
-        measured = evaluate(
-            model,
-            validation,
-            fabric.device,
-            lambda sums: fabric.all_reduce(sums, reduce_op="sum"),
-        )
-        return {"validation_loss": measured["loss"], "validation_top1": measured["top1"]}
+        measured = dict.fromkeys(objective.reported, math.nan)
+        if validation is not None:
+            measured = objective.evaluate(
+                model,
+                validation,
+                fabric.device,
+                lambda sums: _reduced(fabric, sums, "sum"),
+            )
+        return {f"validation_{name}": measured[name] for name in objective.reported}
 
     identity = {"settings": asdict(settings), "seed": seed, "images": len(training_data)}
     state: dict[str, Any] = {
@@ -298,6 +238,7 @@ def _train(
     for epoch in range(len(state["history"]), settings.epochs + 1):
         if hasattr(batches.sampler, "set_epoch"):  # several processes draw one common order
             batches.sampler.set_epoch(epoch)
+        assert schedule is not None  # there are epochs
         model.train()
         total = torch.zeros((), dtype=torch.float64, device=fabric.device)
         bar = tqdm(
@@ -310,7 +251,7 @@ def _train(
         for inputs, labels in bar:
             if settings.horizontal_flip:
                 inputs = _flip_at_random(inputs)
-            loss = functional.cross_entropy(model(inputs.contiguous(memory_format=layout)), labels)
+            loss = objective.loss(model(inputs.contiguous(memory_format=layout)), labels)
             optimizer.zero_grad()
             fabric.backward(loss)
             if settings.clip_norm is not None:
@@ -318,29 +259,32 @@ def _train(
             optimizer.step()
             schedule.step()
             total += loss.detach()
-        train_loss = fabric.all_reduce(total / len(batches), reduce_op="mean").item()
-        rate = schedule.get_last_lr()[0]
-        if not math.isfinite(train_loss):
-            raise RuntimeError(
-                f"the training loss of epoch {epoch} is {train_loss} at a learning rate of up to "
-                f"{settings.learning_rate}: lower learning_rate or set clip_norm"
-            )
+        train_loss = _reduced(fabric, total / len(batches), "mean").item()
+        rate = float(schedule.get_last_lr()[0])
         row = {"epoch": epoch, "train_loss": train_loss, **validate(), "learning_rate": rate}
+        measured = [
+            train_loss,
+            *(row[f"validation_{n}"] for n in objective.reported if validation is not None),
+        ]
+        if not all(map(math.isfinite, measured)):
+            raise RuntimeError(
+                f"the training diverged in epoch {epoch}, with a training loss of {train_loss}, at "
+                f"a learning rate of up to {settings.learning_rate}: lower learning_rate or set "
+                "clip_norm"
+            )
+        shown = [f"train loss {train_loss:.4f}"]
+        if validation is not None:
+            shown += [f"validation {n} {row[f'validation_{n}']:.4f}" for n in objective.reported]
         logger.info(
-            "%s epoch %d/%d: train loss %.4f%s",
+            "%s epoch %d/%d: %s",
             progress or "training",
             epoch,
             settings.epochs,
-            train_loss,
-            ""
-            if validation is None
-            else f", validation loss {row['validation_loss']:.4f}, "
-            f"validation top-1 {row['validation_top1']:.2f} %",
+            ", ".join(shown),
         )
-        best_so_far = max(past["validation_top1"] for past in state["history"])
-        state["history"].append(row)
-        if validation is None or row["validation_top1"] > best_so_far:
+        if validation is None or objective.is_better(row, state["history"]):
             state["best_epoch"], state["best"] = epoch, _snapshot(inner)
+        state["history"].append(row)
         if checkpoint is not None:
             _write_checkpoint(state, checkpoint, fabric, inner, optimizer, schedule, order)
 
@@ -364,7 +308,8 @@ def _write_checkpoint(
     schedule: torch.optim.lr_scheduler.LRScheduler,
     order: torch.Generator,
 ) -> None:
-    # Written beside and renamed, so that an interruption leaves the previous epoch, not a torso.
+    # Written next to it and renamed, so that an interruption leaves the previous epoch and not a
+    # truncated file.
     partial = path.with_name(path.name + ".partial")
     fabric.save(
         partial,
@@ -394,10 +339,10 @@ def _resume(
     try:
         saved = fabric.load(path, weights_only=True)
     except Exception as error:  # a torn or foreign file: torch raises half a dozen types here
-        logger.warning("%s cannot be read (%s): training starts anew", path, error)
+        logger.warning("%s cannot be read (%s): training starts from scratch", path, error)
         return
     if saved.get("identity") != state["identity"]:
-        logger.warning("%s belongs to other settings: training starts anew", path)
+        logger.warning("%s belongs to other settings: training starts from scratch", path)
         return
     model.load_state_dict(saved["model"])
     optimizer.load_state_dict(saved["optimizer"])

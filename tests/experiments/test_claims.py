@@ -9,7 +9,16 @@ import pandas as pd
 import pytest
 import yaml
 
-from experiments.claims import ClaimError, expectation, judge, load_claims
+from experiments.claims import (
+    Claim,
+    ClaimError,
+    Expectation,
+    judge,
+    judge_claims,
+    load_claims,
+    readable,
+)
+from experiments.tables import read_published
 
 TABLE = pd.DataFrame(
     {
@@ -20,10 +29,17 @@ TABLE = pd.DataFrame(
         "text": ["1 2", "1 2", "3", "4"],
     }
 )
-PAPER = pd.DataFrame({"model": ["A", "B"], "value": [1.5, 2.0], "list": ["1 2", "9"]})
+PAPER = pd.DataFrame(
+    {
+        "net": ["a", "b", "b"],
+        "run": ["A", "A", "B"],
+        "value": [1.5, 2.0, 9.0],
+        "list": ["1 2", "9", "3"],
+    }
+)
 
 
-def claim(**changes):
+def entry(**changes):
     base = {
         "claim": "the claim",
         "source": "a paper",
@@ -36,8 +52,12 @@ def claim(**changes):
     return {**base, **changes}
 
 
-def verdict(**changes):
-    return judge(claim(**changes), {"scores": TABLE}, {"paper": PAPER})
+def verdict(scores=TABLE, **changes):
+    claim = Claim.model_validate(entry(**changes))
+    return judge(claim, {"scores": scores}, {"paper": PAPER})
+
+
+# --- verdicts ------------------------------------------------------------------------------------
 
 
 def test_it_holds_only_if_every_case_does():
@@ -64,6 +84,15 @@ def test_bounds(expect, holds):
     assert (verdict(expect=expect).verdict == "holds") == holds
 
 
+def test_equals_asks_for_the_value_itself():
+    assert verdict(rows={"kind": "x", "net": "a"}, expect={"equals": 1}).verdict == "holds"
+    result = verdict(expect={"equals": 1})
+    assert (result.verdict, result.remark) == ("fails", "not score: b")
+    # The smallest other number is not equal.
+    table = TABLE.assign(score=np.nextafter(1.0, 2.0))
+    assert verdict(table, expect={"equals": 1.0}).verdict == "fails"
+
+
 def test_other_rows_are_subtracted_pair_by_pair():
     changes = {"against": {"kind": "regular"}, "by": ["net"]}
     result = verdict(expect={"less_than": 0}, **changes)
@@ -72,21 +101,42 @@ def test_other_rows_are_subtracted_pair_by_pair():
     assert verdict(expect={"less_than": -1}, **changes).remark == "not score: b"
 
 
-def test_published_numbers_are_subtracted_by_their_own_names():
-    published = {
-        "table": "paper",
-        "column": "value",
-        "by": ["net"],
-        "rename": {"model": "net"},
-        "names": {"net": {"A": "a", "B": "b"}},
-    }
+def test_published_numbers_are_subtracted_from_rows_that_agree():
+    published = {"table": "paper", "column": "value", "by": ["net"], "rows": {"run": "A"}}
     result = verdict(published=published, expect={"within": 0.5})
     assert (result.verdict, result.lowest, result.highest) == ("holds", -0.5, 0)
     assert verdict(published=published, expect={"within": 0.4}).remark == "not score: a"
+    both = {**published, "rows": {"run": ["A", "B"]}}
+    assert verdict(published=both, expect={"within": 0.5}).n_cases == 3
     lists = {**published, "column": "list"}
     result = verdict(published=lists, column="text", expect={"same": True})
     assert (result.verdict, result.remark) == ("fails", "not text: b")
     assert math.isnan(result.lowest)
+
+
+def test_several_columns_are_compared_with_their_published_columns_of_the_same_name():
+    paper = pd.DataFrame({"net": ["a", "b"], "score": [1.0, 2.0], "other": [0.0, 0.5]})
+    claim = entry(
+        column=["score", "other"], published={"table": "paper", "by": ["net"]}, expect={"within": 0}
+    )
+    result = judge(Claim.model_validate(claim), {"scores": TABLE}, {"paper": paper})
+    assert (result.verdict, result.n_cases) == ("fails", 4)
+    assert (result.lowest, result.highest, result.remark) == (-0.5, 0, "not other: b")
+
+
+def test_pairs_in_which_nothing_can_be_said_are_left_out():
+    table = TABLE.assign(score=[0.0, 0.0, 1.0, 2.0])
+    changes = {"against": {"kind": "regular"}, "by": ["net"], "expect": {"less_than": 0}}
+    assert verdict(table, **changes).verdict == "fails"
+    result = verdict(table, **changes, not_where_both=0.0)
+    assert (result.verdict, result.n_cases) == ("holds", 1)
+    # One that is zero is a case.
+    table = TABLE.assign(score=[0.0, 1.0, 3.0, 0.0])
+    result = verdict(table, **changes, not_where_both=0.0)
+    assert (result.verdict, result.n_cases, result.remark) == ("fails", 2, "not score: b")
+    result = verdict(TABLE.assign(score=0.0), **changes, not_where_both=0.0)
+    assert (result.verdict, result.n_cases) == ("not testable here", 2)
+    assert result.remark == "score is 0 in every case: nothing to compare"
 
 
 def test_a_missing_number_is_no_evidence():
@@ -115,7 +165,7 @@ def test_needs_select_the_rows_too():
 
 def test_boolean_columns_can_be_selected():
     table = TABLE.assign(selected=np.array([True, False, False, False]))
-    result = judge(claim(rows={"selected": True}), {"scores": table}, {})
+    result = verdict(table, rows={"selected": True})
     assert (result.n_cases, result.highest) == (1, 1)
 
 
@@ -126,40 +176,117 @@ def test_boolean_columns_can_be_selected():
         ({"rows": {"colour": "red"}}, "no column 'colour'"),
         ({"column": "points"}, "no column 'points'"),
         ({"published": {"table": "book", "column": "v", "by": ["net"]}}, "table 'book'"),
+        ({"published": {"table": "paper", "column": "v", "by": ["net"]}}, "no column 'score'"),
+        ({"published": {"table": "paper", "column": "value", "by": ["n"]}}, "no column 'n'"),
+        ({"against": {"kind": "regular"}, "by": ["colour"]}, "no column 'colour'"),
     ],
 )
 def test_names_that_do_not_exist_are_named(changes, message):
-    with pytest.raises(ClaimError, match=message):
+    with pytest.raises(ClaimError, match=message) as raised:
         verdict(**changes)
+    assert "'the claim'" in str(raised.value)
+
+
+# --- the list ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "key", "message"),
     [
-        ({"expects": {"at_most": 1}}, "'expects' was unexpected"),
-        ({"against": {"kind": "x"}}, "'by' is a dependency"),
-        ({"expect": {"at_most": "1e-3"}}, "is not of type 'number'"),
-        ({"scope": "perhaps"}, "'perhaps' is not one of"),
+        ({"expects": {"at_most": 1}}, "expects", "Extra inputs are not permitted"),
+        ({"expect": {"atmost": 1}}, "expect.atmost", "Extra inputs are not permitted"),
+        ({"expect": {"at_most": math.nan}}, "expect.at_most", "should be a finite number"),
+        ({"expect": {"at_most": "1e-3"}}, "expect.at_most", "should be a valid number"),
+        ({"expect": {"within": -1}}, "expect.within", "greater than or equal to 0"),
+        ({"expect": {"same": False}}, "expect.same", "should be True"),
+        ({"expect": {}}, "expect", "give one or more of at_least, more_than"),
+        ({"against": {"kind": "x"}}, "the claim", "against and by belong together"),
+        ({"by": ["net"]}, "the claim", "against and by belong together"),
+        ({"against": {"kind": "x"}, "by": []}, "by", "at least 1 item"),
+        (
+            {
+                "against": {"kind": "x"},
+                "by": ["net"],
+                "published": {"table": "paper", "by": ["net"]},
+            },
+            "the claim",
+            "give against or published, not both",
+        ),
+        ({"not_where_both": 0.0}, "the claim", "not_where_both needs against"),
+        ({"published": {"table": "paper"}}, "published.by", "Field required"),
+        ({"scope": "perhaps"}, "scope", "should be 'exact' or 'qualitative'"),
+        ({"source": ""}, "source", "at least 1 character"),
+        ({"rows": {"kind": []}}, "rows.kind", "should be a valid"),
     ],
 )
-def test_a_wrongly_written_list_is_refused(tmp_path, changes, message):
+def test_a_wrong_claim_is_one_line_with_file_claim_and_key(tmp_path, changes, key, message):
     path = tmp_path / "claims.yaml"
-    path.write_text(yaml.safe_dump([claim(**changes)]))
-    with pytest.raises(ClaimError, match=message) as raised:
+    path.write_text(yaml.safe_dump([entry(claim="a good one"), entry(**changes)]))
+    with pytest.raises(ClaimError) as raised:
         load_claims(path)
-    assert str(path) in str(raised.value)
+    said = str(raised.value)
+    assert "\n" not in said
+    assert said.startswith(f"{path}: claim 2 'the claim': {key}")
+    assert message in said
 
 
-def test_the_claims_of_the_project_are_well_written(root):
-    claims = load_claims(root / "workflow" / "claims.yaml")
-    statements = [(entry["claim"], entry["table"]) for entry in claims]
-    assert len(set(statements)) == len(statements)
-    for entry in claims:
-        if "published" in entry:
-            path = root / "workflow" / "published" / f"{entry['published']['table']}.csv"
-            assert entry["published"]["column"] in pd.read_csv(path)
+@pytest.mark.parametrize("text", ["", "claims: []\n", "[]\n"])
+def test_what_is_no_list_is_refused(tmp_path, text):
+    path = tmp_path / "claims.yaml"
+    path.write_text(text)
+    with pytest.raises(ClaimError, match=r"claims\.yaml: a list of claims is expected"):
+        load_claims(path)
+
+
+def test_an_entry_that_is_no_claim_is_refused(tmp_path):
+    path = tmp_path / "claims.yaml"
+    path.write_text("- the earth is flat\n")
+    with pytest.raises(ClaimError, match=r"claims\.yaml: claim 1 '': the claim: "):
+        load_claims(path)
+
+
+def test_the_claims_about_given_tables_are_judged_in_their_order(tmp_path):
+    path = tmp_path / "claims.yaml"
+    claims = [
+        entry(claim="it fails", expect={"less_than": 2}),
+        entry(claim="of another table", table="grades"),
+        entry(claim="it is near", published={"table": "paper", "column": "value", "by": ["net"]}),
+        entry(claim="it is not here", needs={"net": "c"}),
+    ]
+    path.write_text(yaml.safe_dump(claims))
+    TABLE.to_csv(tmp_path / "scores.csv", index=False)
+    PAPER.to_csv(tmp_path / "paper.csv", index=False)
+    judged = judge_claims(path, [tmp_path / "scores.csv"], [tmp_path / "paper.csv"])
+    assert judged["claim"].tolist() == ["it fails", "it is near", "it is not here"]
+    assert judged["verdict"].tolist() == ["fails", "holds", "not testable here"]
+    assert judged["expected"].tolist() == ["< 2", "≤ 2", "≤ 2"]
+    assert judged["n_cases"].tolist() == [2, 3, 0]
+    shown = readable(judged)
+    assert shown["measured"].tolist() == ["1 to 2", "-7 to 0", "–"]
+    assert list(shown.columns) == [
+        *("claim", "verdict", "measured", "expected", "cases", "remark", "scope", "source")
+    ]
+    with pytest.raises(ClaimError, match="no published table 'paper'"):
+        judge_claims(path, [tmp_path / "scores.csv"], [])
 
 
 def test_expectations_are_printed_in_symbols():
-    assert expectation({"at_least": 0.1, "at_most": 10}) == "≥ 0.1, ≤ 10"
-    assert expectation({"same": True}) == "the same"
+    assert str(Expectation(at_least=0.1, at_most=10)) == "≥ 0.1, ≤ 10"
+    assert str(Expectation(more_than=0, less_than=1)) == "> 0, < 1"
+    assert str(Expectation(within=0.5)) == "± 0.5"
+    assert str(Expectation(equals=313)) == "= 313"
+    assert str(Expectation(same=True)) == "the same"
+
+
+def test_the_claims_of_the_project_name_published_numbers(root):
+    claims = load_claims(root / "workflow" / "claims.yaml")
+    statements = [(claim.claim, claim.table) for claim in claims]
+    assert len(set(statements)) == len(statements)
+    for claim in claims:
+        if claim.published is not None:
+            source = claim.published
+            table = read_published(root / "workflow" / "published" / f"{source.table}.csv")
+            columns = claim.column if isinstance(claim.column, list) else [claim.column]
+            for column in columns:
+                assert (source.column or column) in table, claim.claim
+            assert {*source.by, *source.rows} <= set(table.columns), claim.claim

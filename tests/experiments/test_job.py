@@ -15,6 +15,7 @@ import torch
 
 from experiments.job import Job, sha256_of, write_facts
 from experiments.seeds import job_seed
+from tests.experiments.helpers import Named
 
 
 @pytest.fixture(autouse=True)
@@ -22,13 +23,6 @@ def _threads_restored():
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
-
-
-class Named(dict):
-    """Stands in for Snakemake's Namedlist: values when iterated, names by items()."""
-
-    def __iter__(self):
-        return iter(self.values())
 
 
 def snakemake(tmp_path, **params):

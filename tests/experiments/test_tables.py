@@ -7,7 +7,14 @@ import json
 import pandas as pd
 import pytest
 
-from experiments.tables import export_table, number, provenance, read_measurements, read_published
+from experiments.tables import (
+    export_table,
+    label_rows,
+    number,
+    provenance,
+    read_measurements,
+    read_published,
+)
 
 
 def test_measurements_of_several_nets_become_one_table(tmp_path):
@@ -55,15 +62,37 @@ def test_published_numbers_are_named_as_ours(root):
     assert row["mard_percent"].item() == 1.2
 
 
-def test_a_table_is_exported_in_three_formats(tmp_path):
-    csv, markdown, latex = (tmp_path / f"table.{suffix}" for suffix in ("csv", "md", "tex"))
-    measurements = pd.DataFrame({"arch": ["a_b"], "value": [1 / 3]})
-    shown = pd.DataFrame({"network": ["A_B"], "value (%)": ["0.33"]})
-    export_table(measurements, shown, csv, markdown, latex, "On a_b.", ["A note."])
-    pd.testing.assert_frame_equal(pd.read_csv(csv), measurements)
-    assert "| A_B" in markdown.read_text() and "A note." in markdown.read_text()
+def test_methods_of_published_tables_have_our_keys_and_unknown_ones_are_named(root, tmp_path):
+    source = root / "workflow/published/mask_metrics.csv"
+    published = read_published(source)
+    assert set(published["method"]) >= {"x_gradient", "ig", "random", "gradient"}
+    path = tmp_path / source.name
+    path.write_text(source.read_text().replace("Random", "Randon"))
+    with pytest.raises(ValueError, match=r"mask_metrics\.csv: no method .* as Randon there"):
+        read_published(path)
+
+
+def test_labels_come_first():
+    frame = pd.DataFrame({"top1": [1.0, 2.0]}, index=[7, 9])
+    labelled = label_rows(frame, dataset="d", arch="a")
+    assert list(labelled.columns) == ["dataset", "arch", "top1"]
+    assert labelled["dataset"].tolist() == ["d", "d"]
+
+
+def test_a_table_is_exported_for_readers(tmp_path):
+    markdown, latex = (tmp_path / f"table.{suffix}" for suffix in ("md", "tex"))
+    shown = pd.DataFrame({"network": ["A_B", "C"], "value (%)": ["0.330", "1e-3"]})
+    export_table(shown, markdown, latex, "On a_b & c.", ["A note.", "Another."])
+    lines = markdown.read_text().splitlines()
+    assert lines[0] == "On a_b & c."
+    # The digits stay as they were printed.
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
+    assert cells[0] == list(shown.columns) and cells[2:] == shown.to_numpy().tolist()
+    assert lines.index("A note.") < lines.index("Another.")
     text = latex.read_text()
-    assert r"A\_B" in text and r"value (\%)" in text and r"\caption{On a\_b.}" in text
+    assert text.startswith("% A note.\n% Another.\n")
+    assert r"A\_B & 0.330" in text and r"value (\%)" in text
+    assert r"\caption{On a\_b \& c.}" in text
 
 
 def test_provenance_has_a_line_per_distinct_origin(tmp_path):

@@ -53,6 +53,7 @@ rule train_genomics:
     params:
         builder=GENOMICS_BUILDER,
         settings=GENOMICS["training"],
+        checkpoint=f"{TRAINED_GENOMICS}/training.ckpt",
         seed=seed("train_genomics"),
         device=config["device"],
     log:

@@ -8,7 +8,8 @@ from lightning_fabric import Fabric
 from experiments.files import load_split, split_facts
 from experiments.job import Job
 from experiments.networks.checkpoints import build_network, load_model, read_header, save_model
-from experiments.networks.training import TrainingSettings, train
+from experiments.networks.settings import TrainingSettings
+from experiments.networks.training import train
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params

@@ -1,4 +1,4 @@
-"""Find the one linear layer that reads the input of a net, and run the net behind it."""
+"""Find the single linear layer that reads the input, and run the net from its output on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xgradient.attribution._opaque import opaque_module
 
 
 class BehindLayer:
-    """The part of a net behind its first layer, as a function of that layer's output."""
+    """The part of a net after its first layer, as a function of that layer's output."""
 
     def __init__(self, layer: nn.Module, model: nn.Module, like: Tensor) -> None:
         self.layer = layer
@@ -35,11 +35,11 @@ def only_reader(model: nn.Module, row: Tensor) -> nn.Module | None:
     """Find the linear or convolution layer that alone reads the input; None if there is none.
 
     The net is run on one row while every torch function is watched for the input among its
-    arguments. The layer found is then put to the test: with its output given, the net must return
-    the same logits for an input of NaN.
+    arguments. The layer found is then verified: given the output of this layer, the net
+    must return the same logits for an input of NaN.
     """
     if opaque_module(model) is not None or any("forward" in vars(m) for m in model.modules()):
-        # Somebody replaced a forward to change or observe the arithmetic: do all of it.
+        # A replaced forward changes or observes the arithmetic: skip none of it.
         return None
     with torch.no_grad():
         row = row.clone()
@@ -75,13 +75,10 @@ class _Readers(TorchFunctionMode):
     """Watch which layers, and whether anything else, read the values of one tensor."""
 
     _WITHOUT_VALUES = (
-        Tensor.shape.__get__,
-        Tensor.ndim.__get__,
-        Tensor.dtype.__get__,
-        Tensor.device.__get__,
-        Tensor.layout.__get__,
-        Tensor.is_cuda.__get__,
-        Tensor.requires_grad.__get__,
+        *(
+            getattr(Tensor, name).__get__
+            for name in ("shape", "ndim", "dtype", "device", "layout", "is_cuda", "requires_grad")
+        ),
         Tensor.size,
         Tensor.dim,
         Tensor.numel,
@@ -96,11 +93,11 @@ class _Readers(TorchFunctionMode):
         self.inside: list[nn.Module] = []
         self.elsewhere = False
 
-    def enter(self, module: nn.Module, args: tuple) -> None:
+    def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         self.inside.append(module)
         self.calls.append((module, len(args) == 1 and args[0] is self.tensor))
 
-    def leave(self, module: nn.Module, args: tuple, output: Any) -> None:
+    def leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         self.inside.pop()
 
     def only(self) -> nn.Module | None:
@@ -112,7 +109,11 @@ class _Readers(TorchFunctionMode):
         return readers[0] if len(calls) == 1 else None
 
     def __torch_function__(
-        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         if (

@@ -1,4 +1,4 @@
-"""Gradients of target logits with respect to inputs, the one thing that all methods need."""
+"""Gradients of target logits with respect to the inputs, which all methods share."""
 
 from __future__ import annotations
 

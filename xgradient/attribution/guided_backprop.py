@@ -22,11 +22,11 @@ def guided_backprop(
     baselines: Tensor | float | None = None,
     multiply_by_inputs: bool = False,
 ) -> Tensor:
-    """Guided backpropagation: gradients below zero are cut at every ReLU on the way back.
+    """Guided backpropagation: every ReLU passes back positive gradients only.
 
-    ReLUs are caught as calls (`nn.ReLU`, `torch.nn.functional.relu`, `Tensor.relu` and their
-    in-place forms), so that a reused module or a functional ReLU counts like any other; Captum
-    sees modules only. A ReLU written in another way, such as ``x.clamp(min=0)``, is not
+    ReLUs are recognised as calls (`nn.ReLU`, `torch.nn.functional.relu`, `Tensor.relu` and their
+    in-place forms), so that a reused module or a functional ReLU counts like any other, whereas
+    Captum sees modules only. A ReLU written in another way, such as ``x.clamp(min=0)``, is not
     recognised. A net without ReLU gives its plain gradient.
 
     Parameters
@@ -100,7 +100,11 @@ class _GuidedReLUs(TorchFunctionMode):
     _IN_PLACE = (torch.relu_, Tensor.relu_)
 
     def __torch_function__(
-        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         if func is nn.functional.relu:

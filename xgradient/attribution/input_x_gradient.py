@@ -26,8 +26,8 @@ def input_x_gradient(
     target : Tensor of shape (N,), integer, or int
         Class index of the logit to explain, per image or one for all.
     baselines : Tensor or float, optional
-        What is subtracted from the inputs before they are multiplied with the gradient: None for
-        zero, a number, or a tensor that broadcasts to the inputs.
+        Subtracted from the inputs before multiplying with the gradient: None for zero, a number,
+        or a tensor that broadcasts to the inputs.
 
     Returns
     -------

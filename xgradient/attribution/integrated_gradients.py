@@ -14,7 +14,7 @@ from xgradient.attribution._first_layer import BehindLayer, only_reader
 from xgradient.attribution._gradients import accumulator, attributing, input_gradient, target_logits
 from xgradient.attribution.quadrature import quadrature
 
-# Rows per pass when nobody asks for a number: enough to keep a wide net busy for a single image.
+# Default number of rows per pass: enough to use the processor well for a single image.
 _DEFAULT_ROWS = 16
 
 
@@ -60,12 +60,12 @@ def integrated_gradients(
     """Integrated Gradients along the straight path from a baseline to the input.
 
     ``IG_i = (x_i - b_i) * sum_j w_j dF/dx_i(b + alpha_j (x - b))`` with the nodes and weights of
-    `quadrature`. At most ``internal_batch_size`` images are in the net at a time, for any number
-    of steps.
+    `quadrature`. At most ``internal_batch_size`` path points are evaluated at a time, for any
+    number of steps.
 
-    If nothing but one linear or convolution layer reads the input, the work of that layer is
-    shared between the nodes: its output is linear in alpha, so that it is computed at the two ends
-    of the path only, and its transpose is applied once, to the averaged gradient of its output.
+    If a single linear or convolution layer is the only reader of the input, its work is shared
+    between the nodes: its output is linear in alpha, so it is computed at the two ends of the path
+    only, and its transpose is applied once, to the averaged gradient of its output.
     The result is the same up to rounding.
 
     Parameters
@@ -86,7 +86,7 @@ def integrated_gradients(
         Number of images (path points) per forward and backward pass. By default the size of the
         batch, or 16 for a smaller batch.
     return_convergence_delta : bool, default False
-        Whether to return how far the attribution is from complete as well.
+        Whether to return the error of completeness as well.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def _path_gradient(
     images, shape = direction.shape[0], direction.shape[1:]
     total = torch.zeros_like(direction, dtype=accumulator(direction.dtype))
 
-    # A function of its own lets go of the tensors of a pass before the next one begins.
+    # A separate function frees the tensors of a pass before the next one begins.
     def add_gradients(nodes: Tensor, node_weights: list[float]) -> None:
         steps = nodes.view(-1, 1, *(1 for _ in shape))
         points = direction.new_empty(len(nodes) * images, *shape)
@@ -182,7 +182,7 @@ def _path_gradient_behind(
     weights: Tensor,
     rows: int,
 ) -> Tensor:
-    """`_path_gradient` of a net whose input goes into one linear layer and nowhere else."""
+    """`_path_gradient` for a net whose input is read by one linear layer only."""
     leaf = end.detach().requires_grad_()
     at_end = layer(leaf)
     with torch.no_grad():

@@ -56,16 +56,14 @@ def quadrature(
         If the number of steps is not an integer.
     """
     if method not in QUADRATURE_METHODS:
-        raise ValueError(
-            f"unknown quadrature method {method!r}: choose one of {', '.join(QUADRATURE_METHODS)}"
-        )
+        raise ValueError(f"method must be one of {', '.join(QUADRATURE_METHODS)}, got {method!r}")
     check_positive_integer("n_steps", n_steps)
     if method == "gausslegendre":
         nodes, weights = np.polynomial.legendre.leggauss(n_steps)
         alphas, weights = (1 + nodes) / 2, weights / 2
     elif method == "riemann_trapezoid":
         if n_steps == 1:
-            raise ValueError("riemann_trapezoid needs n_steps of at least 2, one for each end")
+            raise ValueError(f"n_steps must be at least 2 for riemann_trapezoid, got {n_steps}")
         alphas = np.linspace(0, 1, n_steps)
         weights = np.full(n_steps, 1 / (n_steps - 1))
         weights[[0, -1]] /= 2

@@ -1,4 +1,4 @@
-"""Attribution at random."""
+"""Random attribution."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def random_attribution(
     baselines: Tensor | float | None = None,
     generator: torch.Generator,
 ) -> Tensor:
-    """Attribution drawn from U(-0.5, 0.5) per input value: the floor of the masking metrics.
+    """Draw every value from U(-0.5, 0.5): the floor of the masking metrics.
 
     Parameters
     ----------

@@ -38,8 +38,8 @@ def x_gradient(
         Degree k > 0 of homogeneity; 1 for an X-DNN.
     check : bool, default True
         Whether to refuse a net that is not homogeneous of this degree. The check costs six forward
-        passes of one image. In a loop over batches check the first, or call `check_homogeneous`
-        before.
+        passes of one image. In a loop over batches, check the first batch only, or call
+        `check_homogeneous` before the loop.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def x_gradient(
             "are not zero: use integrated_gradients"
         )
     if check:
-        # An image of zeros shows nothing but the biases: take the first that has a value.
+        # An image of zeros reveals nothing but biases: take the first image that is not zero.
         example = int(inputs.flatten(1).any(1).int().argmax())
         verify_homogeneous(model, inputs[example : example + 1], degree)
     with attributing(model):

@@ -64,8 +64,8 @@ def deeplift(
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Contributions of the inputs to the difference of a logit from its value at a reference.
 
-    The costs are those of a gradient with Rescale and of about four with RevealCancel, plus a
-    second forward pass unless all inputs share one reference.
+    Rescale costs as much as one gradient, RevealCancel as much as about four, plus a second forward
+    pass unless all inputs share one reference.
 
     Parameters
     ----------
@@ -78,10 +78,10 @@ def deeplift(
         Inputs, shape (N, ...).
     target : torch.Tensor or int
         Index of the explained logit, a LongTensor (N,) or one index for all.
-    baselines : torch.Tensor or float or sequence of torch.Tensor or None
-        The reference: a tensor that broadcasts to the inputs, a number, or ``None`` for zero. If
-        its first axis has length 1 or is left out, all inputs share it, which saves time. Over
-        several references, given as a sequence, the contributions are averaged.
+    baselines : torch.Tensor or float or sequence of these, optional
+        The reference of DeepLIFT: None for zero, a number, or a tensor that broadcasts to the
+        inputs. If its first axis has length 1 or is left out, all inputs share it, which saves
+        time. Over several references, given as a sequence, the contributions are averaged.
     rule : {"rescale", "revealcancel", "genomics_default"} or callable or Mapping
         Rule of the nonlinearities. ``"genomics_default"`` is RevealCancel behind fully connected
         layers and Rescale behind convolutions. A callable gets the name and the module of each

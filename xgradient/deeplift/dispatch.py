@@ -1,6 +1,6 @@
-"""Which operation of a network is passed how.
+"""Tables of the rule for every operation.
 
-Two tables, keyed by what is called: the type of a module, a function, or the name of a method.
+Both are keyed by the type of a module, a function, or the name of a method.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from xgradient.deeplift.signals import Signal
 
 
 def is_nonlinearity(call: Call) -> bool:
-    """Tell whether a call is an elementwise nonlinearity, for which a rule is to be chosen."""
+    """Return whether a call is an elementwise nonlinearity, for which a rule is to be chosen."""
     return _find(_NONLINEARITIES, call) is not None
 
 
@@ -55,7 +55,7 @@ def pass_operation(call: Call, signals: list[Signal]) -> Passed:
     Returns
     -------
     signal : Signal
-        What leaves the operation.
+        Output of the operation.
     pullback : callable
         From the multipliers of the output to those of the inputs.
 
@@ -93,9 +93,9 @@ def _pass_max_pool(call: Call, signals: list[Signal]) -> Passed:
 def _pass_max_pool_module(
     function: Callable[..., Any], settings: tuple[str, ...], call: Call, signals: list[Signal]
 ) -> Passed:
-    if call.module.return_indices:
+    if call.setting("return_indices"):
         raise UnsupportedOperationError("DeepLIFT has no rule for return_indices=True")
-    arguments = {name: getattr(call.module, name) for name in settings}
+    arguments = {name: call.setting(name) for name in settings}
     return operations.max_pool(partial(function, **arguments, return_indices=True), *signals)
 
 
@@ -142,8 +142,8 @@ def _refuse_softmax(call: Call, signals: list[Signal]) -> Passed:
 # again.
 _NONLINEARITIES: dict[Any, Callable[[Call], Elementwise]] = {
     nn.ReLU: lambda call: torch.relu,
-    nn.LeakyReLU: lambda call: partial(F.leaky_relu, negative_slope=call.module.negative_slope),
-    nn.PReLU: lambda call: partial(F.prelu, weight=call.module.weight),
+    nn.LeakyReLU: lambda call: partial(F.leaky_relu, negative_slope=call.setting("negative_slope")),
+    nn.PReLU: lambda call: partial(F.prelu, weight=call.setting("weight")),
     nn.Sigmoid: lambda call: torch.sigmoid,
     nn.Tanh: lambda call: torch.tanh,
     F.relu: lambda call: torch.relu,

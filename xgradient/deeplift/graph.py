@@ -55,7 +55,7 @@ def trace(model: nn.Module) -> tuple[fx.Graph, nn.Module]:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a network computes from the shape of its input, which references need not share.
+    """Value computed from the shape of an input, which the references need not share.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Call:
         Qualified name of the module, as in ``model.named_modules()``; for a function or method
         the name of the node.
     keys : tuple
-        What is called, from the most special: the types of the module, the function, or the
+        Identity of the call, most specific first: the types of the module, the function, or the
         name of the method.
     sources : list of torch.fx.Node
         Nodes of the signals among the arguments. Known after `bind`.
@@ -100,9 +100,11 @@ class Call:
 
     def __init__(self, node: fx.Node, root: nn.Module) -> None:
         self.node = node
-        self.module = root.get_submodule(node.target) if node.op == "call_module" else None
-        self.name = node.name if self.module is None else node.target
-        self.keys = (node.target,) if self.module is None else type(self.module).__mro__
+        self.module = root.get_submodule(str(node.target)) if node.op == "call_module" else None
+        self.name = node.name if self.module is None else str(node.target)
+        self.keys: tuple[Any, ...] = (
+            (node.target,) if self.module is None else type(self.module).__mro__
+        )
         self.sources: list[fx.Node] = []
         self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
@@ -138,6 +140,10 @@ class Call:
 
         self._arguments = fx.node.map_arg((self.node.args, dict(self.node.kwargs)), slot)
         return [values[source] for source in self.sources]
+
+    def setting(self, name: str) -> Any:
+        """Attribute of the called module."""
+        return getattr(self.module, name)
 
     def argument(self, position: int, name: str, default: Any) -> Any:
         """Value of an argument, given by position or by name."""
@@ -187,7 +193,7 @@ class Call:
         kwargs = {**kwargs, **replaced}
         if self.module is not None:
             return self.module(*args, **kwargs)
-        if self.node.op == "call_method":
+        if isinstance(self.node.target, str):
             return getattr(args[0], self.node.target)(*args[1:], **kwargs)
         return self.node.target(*args, **kwargs)
 

@@ -1,6 +1,6 @@
 """How DeepLIFT passes one operation of a network: forward the signal, backward the multipliers.
 
-Every function below takes what enters an operation and returns the `Signal` that leaves it
+Every function below takes the input of an operation and returns its output as a `Signal`,
 together with its pullback, which turns the multipliers of the output into those of the inputs.
 Forward and pullback belong together: ``m⁺Δ⁺ + m⁻Δ⁻``, summed over all elements, is the same on
 both sides of every operation. That is summation-to-delta, one operation at a time.
@@ -18,6 +18,7 @@ from functools import reduce
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.grad import conv1d_input, conv2d_input, conv3d_input
 
 from xgradient.deeplift.rules import Elementwise, Rule
 from xgradient.deeplift.signals import Signal, Signed
@@ -25,12 +26,14 @@ from xgradient.deeplift.signals import Signal, Signed
 Pullback = Callable[[Signed], tuple[Signed, ...]]
 Passed = tuple[Signal, Pullback]
 
-_CONVOLUTIONS = {
-    nn.Conv1d: (F.conv1d, nn.grad.conv1d_input),
-    nn.Conv2d: (F.conv2d, nn.grad.conv2d_input),
-    nn.Conv3d: (F.conv3d, nn.grad.conv3d_input),
+Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
+# The convolution and its adjoint.
+_CONVOLUTIONS: dict[type[nn.Module], tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
+    nn.Conv1d: (F.conv1d, conv1d_input),
+    nn.Conv2d: (F.conv2d, conv2d_input),
+    nn.Conv3d: (F.conv3d, conv3d_input),
 }
-LINEAR_MODULES = (nn.Linear, *_CONVOLUTIONS)
+LINEAR_MODULES = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 # A fully connected layer can have more weights than all activations of a network have values:
 # copies of so many at once are too few to be noticed (4 MiB in float32).
 _COPIED_WEIGHTS = 2**20
@@ -80,7 +83,7 @@ class _Affine:
         return reduce(Tensor.add_, products)
 
 
-def linear(module: nn.Module, signal: Signal, with_parts: bool) -> Passed:
+def linear(module: nn.Linear | Convolution, signal: Signal, with_parts: bool) -> Passed:
     """Linear rule with the signs kept apart (Shrikumar et al. 2017, Sec. 3.5.1).
 
     The parts of the output difference gather the products ``w Δx`` by *their* sign. Backward, an
@@ -124,6 +127,7 @@ def linear(module: nn.Module, signal: Signal, with_parts: bool) -> Passed:
         # With W = W⁺ + W⁻ and |W| = W⁺ - W⁻ the three cases of the rule,
         #   Δx > 0: W⁺ᵀm⁺ + W⁻ᵀm⁻,   Δx < 0: W⁻ᵀm⁺ + W⁺ᵀm⁻,   Δx = 0: ½Wᵀ(m⁺ + m⁻),
         # are ½[Wᵀ(m⁺ + m⁻) + sign(Δx) |W|ᵀ(m⁺ - m⁻)]: two products instead of five.
+        assert sign is not None  # only a rule that asks for parts tells the signs apart
         gap = multipliers.positive - multipliers.negative
         below = layer.transpose_absolute(gap, shape).mul_(sign)
         below += layer.transpose(multipliers.positive + multipliers.negative, layer.weight, shape)
@@ -135,7 +139,7 @@ def linear(module: nn.Module, signal: Signal, with_parts: bool) -> Passed:
     return Signal(actual, reference, parts), pullback
 
 
-def _affine(module: nn.Module) -> _Affine:
+def _affine(module: nn.Linear | Convolution) -> _Affine:
     if isinstance(module, nn.Linear):
         return _Affine(
             weight=module.weight.detach(),
@@ -183,13 +187,13 @@ def _affine(module: nn.Module) -> _Affine:
     )
 
 
-def _padding(module: nn.Module) -> tuple[list[int], list[int]]:
+def _padding(module: Convolution) -> tuple[list[int], list[int]]:
     """Zeros on both sides of each spatial axis, and those that "same" adds only at its end."""
     axes = range(len(module.kernel_size))
     if module.padding == "same":
         totals = [module.dilation[axis] * (module.kernel_size[axis] - 1) for axis in axes]
         return [total // 2 for total in totals], [total % 2 for total in totals]
-    if module.padding == "valid":
+    if isinstance(module.padding, str):  # "valid"
         return [0 for _ in axes], [0 for _ in axes]
     return list(module.padding), [0 for _ in axes]
 
@@ -204,12 +208,12 @@ def elementwise(function: Elementwise, rule: Rule, signal: Signal) -> Passed:
     rule : callable
         The rule, see `xgradient.deeplift.rules`.
     signal : Signal
-        What enters it.
+        Its input.
 
     Returns
     -------
     signal : Signal
-        What leaves it, with the parts ``Δy⁺ = m⁺Δx⁺`` and ``Δy⁻ = m⁻Δx⁻``.
+        Its output, with the parts ``Δy⁺ = m⁺Δx⁺`` and ``Δy⁻ = m⁻Δx⁻``.
     pullback : callable
         Chain rule of the multipliers.
     """
@@ -223,12 +227,12 @@ def elementwise(function: Elementwise, rule: Rule, signal: Signal) -> Passed:
 
 
 def max_pool(function: Callable[[Tensor], tuple[Tensor, Tensor]], signal: Signal) -> Passed:
-    """Pass max pooling so that every window hands its whole difference to one of its inputs.
+    """Pass max pooling so that every window passes its whole difference to one of its inputs.
 
     If the maximum rose, that is the input which is the maximum now; if it fell, the one which was
     the maximum of the reference. This input changed in the same direction and at least as much
     as the maximum, so the local multiplier ``Δmax / Δx`` lies between 0 and 1. An input of
-    several overlapping windows gets the sum of what they hand to it. (The paper has no rule for
+    several overlapping windows gets the sum over the windows. (The paper has no rule for
     max pooling; the authors' package takes the gradient, which breaks summation-to-delta.)
 
     Parameters
@@ -297,12 +301,15 @@ def nonnegative_linear(
         The transposed operation.
     """
     shapes = [signal.actual.shape for signal in signals]
-    options = {"dtype": signals[0].actual.dtype, "device": signals[0].actual.device}
+    dtype, device = signals[0].actual.dtype, signals[0].actual.device
 
     def pullback(multipliers: Signed) -> tuple[Signed, ...]:
         # A linear function has the same derivative everywhere, so any point will do.
         with torch.enable_grad():
-            points = [torch.empty(shape, **options, requires_grad=True) for shape in shapes]
+            points = [
+                torch.empty(shape, dtype=dtype, device=device, requires_grad=True)
+                for shape in shapes
+            ]
             output = function(*points)
 
         def transpose(values: Tensor) -> tuple[Tensor, ...]:
@@ -313,10 +320,11 @@ def nonnegative_linear(
         return tuple(Signed(*pair) for pair in zip(positive, negative, strict=True))
 
     parts = None
-    if all(signal.parts is not None for signal in signals):
+    known = _known_parts(signals)
+    if known is not None:
         parts = Signed(
-            function(*(signal.parts.positive for signal in signals)),
-            function(*(signal.parts.negative for signal in signals)),
+            function(*(each.positive for each in known)),
+            function(*(each.negative for each in known)),
         )
     actual = function(*(signal.actual for signal in signals))
     reference = (reference_function or function)(*(signal.reference for signal in signals))
@@ -363,13 +371,19 @@ def weighted_sum(
         )
     reference = add([signal.reference for signal in signals]) + constant
     parts = None
-    if all(signal.parts is not None for signal in signals):
-        weighted = (_weigh(s.parts, factor) for s, factor in zip(signals, factors, strict=True))
-        parts = reduce(operator.add, weighted)
+    known = _known_parts(signals)
+    if known is not None:
+        parts = reduce(operator.add, map(_weigh, known, factors))
     return (
         Signal(actual, reference, parts),
         lambda multipliers: tuple(_weigh(multipliers, factor) for factor in factors),
     )
+
+
+def _known_parts(signals: Sequence[Signal]) -> list[Signed] | None:
+    """Parts of every signal, None if one has none."""
+    parts = [signal.parts for signal in signals if signal.parts is not None]
+    return parts if len(parts) == len(signals) else None
 
 
 def _times(values: Tensor, factor: Tensor | float) -> Tensor:

@@ -64,7 +64,7 @@ class Network:
         logits : Signal
             Logits of inputs and references, shapes (N, K) and (N or 1, K).
         steps : list
-            What `backward` needs.
+            Calls with their pullbacks, for `backward`.
 
         Raises
         ------
@@ -208,8 +208,8 @@ class Network:
             rule = self._rules[call.node]
             return operations.elementwise(nonlinear_function(call), rule, *signals)
         if isinstance(call.module, operations.LINEAR_MODULES):
-            with_parts = call.node in self._with_parts
-            return operations.linear(call.module, *signals, with_parts=with_parts)
+            (signal,) = signals
+            return operations.linear(call.module, signal, call.node in self._with_parts)
         return pass_operation(call, signals)
 
     def _placeholder(

@@ -1,8 +1,7 @@
 """Rules of DeepLIFT for elementwise nonlinearities (Shrikumar, Greenside, Kundaje 2017, Sec. 3.5).
 
-A rule looks at what enters a nonlinearity and answers with two local multipliers: what one unit
-of the positive part of the input difference is worth at the output, and one unit of the negative
-part.
+A rule maps the input of a nonlinearity to two local multipliers: the change of the output per unit
+of the positive part of the input difference, and per unit of the negative part.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def rescale(function: Elementwise, signal: Signal) -> Signed:
     function : callable
         The nonlinearity, elementwise.
     signal : Signal
-        What enters it.
+        Its input.
 
     Returns
     -------
@@ -64,13 +63,15 @@ def revealcancel(function: Elementwise, signal: Signal) -> Signed:
     function : callable
         The nonlinearity, elementwise.
     signal : Signal
-        What enters it, with the parts of its difference.
+        Its input, with the parts of the difference.
 
     Returns
     -------
     Signed
         ``m⁺ = Δy⁺ / Δx⁺`` and ``m⁻ = Δy⁻ / Δx⁻``, each of shape (N, ...).
     """
+    if signal.parts is None:
+        raise ValueError("RevealCancel needs the parts of the difference, got a signal without")
     reference, positive, negative = signal.reference, signal.parts.positive, signal.parts.negative
     at_reference = function(reference)
     with_positive = function(reference + positive)

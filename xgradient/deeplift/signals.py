@@ -1,4 +1,4 @@
-"""What travels through a network under DeepLIFT: differences forward, multipliers backward."""
+"""Quantities that DeepLIFT propagates: differences forward, multipliers backward."""
 
 from __future__ import annotations
 

@@ -41,10 +41,10 @@ def measured_degree(model: nn.Module, inputs: Tensor) -> float | None:
 def _first_inconsistent_module(model: nn.Module, inputs: Tensor) -> tuple[str, nn.Module]:
     """Find the first module, leaves before what contains them, that has no degree by itself."""
     found: list[tuple[str, nn.Module]] = []
-    received: list[tuple[tuple, dict]] = []
+    received: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     trying = False
 
-    def before(module: nn.Module, args: tuple, kwargs: dict) -> None:
+    def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not trying:
             # Copies, since the module or a later one may overwrite them in place.
             received.append((_scaled(args, 1.0), _scaled(kwargs, 1.0)))
@@ -82,7 +82,7 @@ def relative_tolerance(dtype: torch.dtype) -> float:
 
 
 def _degree_of_call(
-    call: Callable[..., Any], args: tuple, kwargs: dict
+    call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[bool, float | None]:
     """Whether every output scales by one power of the factor of all arguments, and which."""
     outputs = {

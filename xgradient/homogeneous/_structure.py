@@ -1,4 +1,4 @@
-"""What in the structure of a net breaks homogeneity, and the error that says so."""
+"""Structural breaks of homogeneity, and the error that reports them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def normalisation_message(model: nn.Module, name: str, module: nn.Module) -> str
 
 
 def structural_message(model: nn.Module, name: str, module: nn.Module) -> str | None:
-    """Say how the kind or the parameters of a module break homogeneity; None if they do not."""
+    """Describe how a module's kind or parameters break homogeneity; None if they do not."""
     if isinstance(module, NORMALISATIONS):
         return normalisation_message(model, name, module)
     if isinstance(module, _SATURATING):

@@ -13,15 +13,15 @@ from xgradient.homogeneous._structure import NotHomogeneousError, structural_mes
 def check_homogeneous(model: nn.Module, example_inputs: Tensor, degree: float = 1.0) -> None:
     """Verify that a net is nonnegatively homogeneous of a given degree.
 
-    First the structure: of the modules that the net calls in evaluation mode, the first one is
-    named that has a bias, normalises, or is an activation that saturates. Then the numbers:
+    The structure is checked first: the error names the first module called in evaluation mode that
+    has a bias, normalises its input or is a saturating activation. Then the numbers are checked:
     ``F(a x) = a**degree F(x)`` for several ``a > 0`` at the example inputs. If only the numbers
-    disagree, every module is tried by itself on what it receives, and the first that is
-    homogeneous of no degree is named: a leaf if a leaf does it, otherwise the innermost module
-    whose own ``forward`` does it.
+    disagree, every module is tested separately on the inputs it receives, and the error names the
+    first that is homogeneous of no degree: a leaf module if one is responsible, otherwise the
+    innermost module whose own ``forward`` is.
 
-    A bias whose entries are all zero adds nothing and is accepted: it is the function that is
-    judged. Training such a net would make the bias count, see `remove_biases`.
+    A bias of zeros is accepted, since only the function matters. Training would change such a bias:
+    remove it with `remove_biases`.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def homogeneity_degree(model: nn.Module, example_inputs: Tensor) -> float:
 
 
 def verify_homogeneous(model: nn.Module, inputs: Tensor, degree: float) -> None:
-    """Do what `check_homogeneous` does, for inputs that are validated and may be zero.
+    """Verify as `check_homogeneous` does, for validated inputs, which may be zero.
 
     Parameters
     ----------

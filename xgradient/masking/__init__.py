@@ -1,7 +1,7 @@
 """Masking metrics: how well an attribution ranks the pixels that matter.
 
 An image keeps the pixels that an attribution ranks first (or last) among those of one sign; every
-other pixel is replaced by its value in a blurred copy, and the net is asked again. The metric is
+other pixel is replaced by its value in a blurred copy, and the net is evaluated. The metric is
 the area under the score as a function of the fraction of pixels kept (Hesse, Schaub-Meyer and Roth
 2021, Sec. 4.2). The definitions below follow the released evaluation where the paper leaves room.
 

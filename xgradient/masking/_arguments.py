@@ -1,4 +1,4 @@
-"""The checks that both kinds of masking make of their arguments."""
+"""Checks of arguments that both kinds of masking share."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check_attributions(attributions: Tensor, batch_size: int) -> None:
 
 
 def expanded(replacement: Tensor | None, inputs: Tensor) -> Tensor | None:
-    """Give the replacement the shape of the inputs; None stands for one still to compute."""
+    """Give the replacement the shape of the inputs; None if it is computed image by image."""
     if replacement is None:
         return None
     try:

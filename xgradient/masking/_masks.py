@@ -62,7 +62,7 @@ def masked_logits(
     slot = [slots.setdefault(mask, len(slots)) for mask in kept]
     masks = as_tensor(list(slots), image.device)
     logits = []
-    # Equal parts, since a short last batch would use the processor badly.
+    # Equal parts, since a short last batch would make poor use of the processor.
     for part in masks.tensor_split(math.ceil(len(slots) / batch_size)):
         keep = select_pixels(ranks, part).view(-1, 1, *image.shape[-2:])
         rest = substitutes[part[:, 3]] if len(substitutes) > 1 else substitutes

@@ -54,7 +54,7 @@ class MaskingCurves:
     correct: Tensor
 
     def score(self, curve: str) -> Tensor:
-        """Score that the paper reads off a curve.
+        """Score of a curve in the paper.
 
         Parameters
         ----------

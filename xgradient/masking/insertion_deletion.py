@@ -18,7 +18,7 @@ from xgradient.masking.ranking import channel_mean
 
 @dataclass(frozen=True)
 class InsertionDeletion:
-    """Insertion and deletion curves; an addition, not a part of the replicated paper.
+    """Insertion and deletion curves; not part of the replicated paper.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ def insertion_deletion(
 ) -> InsertionDeletion:
     """Evaluate insertion and deletion (Petsiuk, Das and Saenko 2018, "RISE").
 
-    An addition: the replicated paper does not report these. All pixels are ranked by the signed
+    The replicated paper does not report these. All pixels are ranked by the signed
     channel mean, the largest first, equal values in row-major order. Insertion starts from a
     blurred image and puts the first ``int(f * n)`` pixels in; deletion starts from the image and
     takes them out. The score is the softmax probability of `target`, where the authors use the

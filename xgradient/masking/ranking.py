@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def channel_mean(attributions: Tensor) -> Tensor:
-    """Mean over the channels: all that the masking metrics see of an attribution.
+    """Mean over the channels: the only part of an attribution that the masking metrics use.
 
     The channels are added one after the other, so that the rounding, and with it the order of
     nearly equal pixels, does not depend on the number of images.

@@ -40,6 +40,13 @@ class FixupBottleneck(nn.Module):
     """
 
     expansion = 4
+    bias1a: nn.Parameter | None
+    bias1b: nn.Parameter | None
+    bias2a: nn.Parameter | None
+    bias2b: nn.Parameter | None
+    bias3a: nn.Parameter | None
+    bias3b: nn.Parameter | None
+    scale: nn.Parameter | None
 
     def __init__(self, in_channels: int, width: int, stride: int, bias: bool, scale: bool) -> None:
         super().__init__()
@@ -98,6 +105,13 @@ class FixupResNet50(nn.Module):
     ValueError
         If ``geometry`` is unknown.
     """
+
+    bias1: nn.Parameter | None
+    bias2: nn.Parameter | None
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
 
     def __init__(
         self,

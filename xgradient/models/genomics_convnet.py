@@ -34,7 +34,9 @@ def genomics_convnet() -> nn.Sequential:
             fc2=nn.Linear(50, 3),
         )
     )
-    for layer in (model.conv1, model.conv2, model.fc1, model.fc2):
-        nn.init.xavier_uniform_(layer.weight)
-        nn.init.zeros_(layer.bias)
+    for layer in model:
+        if isinstance(layer, (nn.Conv1d, nn.Linear)):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
     return model

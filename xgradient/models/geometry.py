@@ -18,4 +18,4 @@ def check_geometry(geometry: str) -> None:
     """
     allowed = get_args(Geometry)
     if geometry not in allowed:
-        raise ValueError(f"unknown geometry {geometry!r}: choose one of {', '.join(allowed)}")
+        raise ValueError(f"geometry must be one of {', '.join(allowed)}, got {geometry!r}")

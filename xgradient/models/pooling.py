@@ -5,8 +5,8 @@ hold values that are equal in exact arithmetic. PyTorch hands the gradient to th
 values; but the same sum, computed at two positions by two code paths of a convolution, may differ
 in its last bit, and then the last bit chooses. Which one it favours changes with the scale of the
 input, so Integrated Gradients averages over choices where X-Gradient makes one, and two
-attributions that are equal in theory differ by up to percents on single images, in float64 as in
-float32.
+attributions that are equal in theory differ by up to a few percent on single images, in float64
+as in float32.
 """
 
 from __future__ import annotations
@@ -45,6 +45,10 @@ class MaxPool2d(nn.MaxPool2d):
         Round the size of the output up instead of down.
     """
 
+    kernel_size: int
+    stride: int
+    padding: int
+
     def __init__(
         self, kernel_size: int, stride: int | None = None, padding: int = 0, ceil_mode: bool = False
     ) -> None:
@@ -82,10 +86,8 @@ class MaxPool2d(nn.MaxPool2d):
             first.masked_fill_(entries >= reached, offset)
         row = torch.arange(rows, device=inputs.device)[:, None] * stride - padding
         column = torch.arange(columns, device=inputs.device) * stride - padding
-        down, across = torch.meshgrid(
-            *2 * [torch.arange(kernel, device=inputs.device)], indexing="ij"
-        )
-        steps = (down * width + across).flatten()
+        inside = torch.arange(kernel, device=inputs.device)
+        steps = (inside[:, None] * width + inside).flatten()
         flat = steps[first.to(torch.int64)] + (row * width + column)
         # A window that holds NaN reaches nothing: its corner may lie in the padding.
         return flat.clamp_(0, height * width - 1)

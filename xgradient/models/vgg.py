@@ -82,7 +82,7 @@ class VGG16(nn.Module):
                 nn.init.normal_(module.weight, std=linear_std)
             elif isinstance(module, nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if getattr(module, "bias", None) is not None:
+            if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from experiments.data.tensors import ImageTensors
-from experiments.masking.run import (
-    attribute_blocks,
-    blurred,
-    image_areas,
-    mean_curves,
-    merge_scores,
-    methods_for,
-    score_blocks,
-    shard_blocks,
-    summarise,
-)
+from experiments.masking.run import attribute_blocks, blurred, score_blocks, shard_blocks
+from experiments.masking.summary import image_areas, mean_curves, merge_scores, summarise
+from tests.experiments.helpers import attributions
 from xgradient.masking import area_under_curve, blur, blur_size_for, masking_curves
 
 METHODS = [
@@ -75,11 +66,12 @@ def training_data() -> ImageTensors:
 def run(net, data, training_data, n_shards, methods=METHODS, settings=SETTINGS, seed=5):
     """Do what the scripts do: every shard by itself, with a used-up global generator."""
     shards = []
+    calls = attributions(*methods, n_steps=6)
     for shard in range(1, n_shards + 1):
         torch.manual_seed(shard)
         blocks = shard_blocks(len(data), BATCH_SIZE, f"{shard}-of-{n_shards}")
-        attributions = attribute_blocks(net, data, training_data, blocks, methods, 6, seed)
-        shards.append(score_blocks(net, data, attributions, blocks, settings))
+        means = attribute_blocks(net, data, training_data, blocks, calls, seed)
+        shards.append(score_blocks(net, data, means, blocks, settings))
     return merge_scores(shards)
 
 
@@ -111,9 +103,8 @@ def test_shards_cover_every_image_once_in_whole_blocks(n_images, n_shards):
 
 def test_draws_belong_to_the_image_and_the_seed_alone(net, data, training_data):
     def drawn(blocks, seed=5, net=net):
-        return attribute_blocks(
-            net, data, training_data, blocks, ["random", "expected_gradients"], 1, seed
-        )
+        calls = attributions("random", "expected_gradients")
+        return attribute_blocks(net, data, training_data, blocks, calls, seed)
 
     together, reversed_ = drawn([range(6)]), drawn([[5, 4], [3, 2, 1, 0]])
     other_seed = drawn([range(6)], seed=6)
@@ -131,7 +122,8 @@ def test_references_of_expected_gradients_are_training_images(net, data):
         only = ImageTensors(
             data.images[index : index + 1], data.labels[index : index + 1], data.mean, data.std
         )
-        means = attribute_blocks(net, data, only, [[0, 3]], ["expected_gradients"], 1, 5)
+        calls = attributions("expected_gradients")
+        means = attribute_blocks(net, data, only, [[0, 3]], calls, 5)
         zero = [not mean.any() for mean in means["expected_gradients"]]
         assert zero == [index == 0, index == 3]
 
@@ -139,10 +131,10 @@ def test_references_of_expected_gradients_are_training_images(net, data):
 def test_precision_changes_rounding_and_no_draw(net, data, training_data):
     """In float64 XG and IG agree to the last digit of float32, which ranks the smallest alike."""
 
+    calls = attributions(*METHODS, n_steps=8, internal_batch_size=7)
+
     def attributed(dtype):
-        return attribute_blocks(
-            net, data, training_data, [range(6)], METHODS, 8, 5, internal_batch_size=7, dtype=dtype
-        )
+        return attribute_blocks(net, data, training_data, [range(6)], calls, 5, dtype)
 
     single, double = attributed(torch.float32), attributed(torch.float64)
     for name in ("random", "expected_gradients"):
@@ -162,12 +154,11 @@ def test_precision_changes_rounding_and_no_draw(net, data, training_data):
 
 def test_areas_are_those_of_the_library_with_kam_and_ram_in_percent(net, data, training_data):
     blocks = shard_blocks(len(data), BATCH_SIZE, "1-of-1")
-    attributions = attribute_blocks(net, data, training_data, blocks, ["gradient"], 1, 5)
-    merged = merge_scores([score_blocks(net, data, attributions, blocks, SETTINGS)])
+    means = attribute_blocks(net, data, training_data, blocks, attributions("gradient"), 5)
+    merged = merge_scores([score_blocks(net, data, means, blocks, SETTINGS)])
     inputs, labels = data.__getitems__(range(len(data)))
-    curves = masking_curves(
-        net, inputs, labels, attributions["gradient"], [0.01, 0.01 ** (2 / 3), 0.01 ** (1 / 3), 1.0]
-    )
+    fractions = [0.01, 0.01 ** (2 / 3), 0.01 ** (1 / 3), 1.0]
+    curves = masking_curves(net, inputs, labels, means["gradient"], fractions)
     areas = image_areas(merged)
     expected = curves.areas()
     for name in ("KPM", "KNM", "RPM", "RNM"):
@@ -206,24 +197,3 @@ def test_blur_is_scaled_with_the_side_unless_it_is_given():
     assert torch.equal(blurred(inputs, None, None)[1:], blur(inputs[1:], size, sigma))
     assert torch.equal(blurred(inputs, 7, None)[1:], blur(inputs[1:], 7, sigma))
     assert torch.equal(blurred(inputs, None, 2.0)[1:], blur(inputs[1:], size, 2.0))
-
-
-def test_x_gradient_is_left_out_for_nets_with_biases():
-    assert "x_gradient" not in methods_for(METHODS, "regular")
-    assert methods_for(METHODS, "x") == methods_for(METHODS, "stripped") == METHODS
-
-
-def test_intervals_hold_the_mean_of_a_known_distribution():
-    """The interval of a mean of normal values: about 1.96 standard errors on either side."""
-    generator = torch.Generator().manual_seed(0)
-    values = torch.randn(400, generator=generator, dtype=torch.float64).numpy()
-    names = ["KPM", "KNM", "KAM", "RAM", "RPM", "RNM"]
-    areas = pd.DataFrame({name: values * scale for scale, name in enumerate(names)})
-    areas.insert(0, "method", "ig")
-    row = summarise(areas, resamples=2000, confidence=0.95, seed=0).iloc[0]
-    assert row["n_images"] == 400
-    for scale, name in enumerate(names):
-        error = scale * values.std() / 20
-        assert row[name] == pytest.approx(scale * values.mean())
-        assert row[f"{name}_low"] == pytest.approx(row[name] - 1.96 * error, abs=0.2 * error)
-        assert row[f"{name}_high"] == pytest.approx(row[name] + 1.96 * error, abs=0.2 * error)

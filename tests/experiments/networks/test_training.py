@@ -9,18 +9,20 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-import experiments.networks.training as training
 from experiments.data.tensors import ImageTensors, denormalise, loader, normalise
 from experiments.networks.evaluation import evaluate
-from experiments.networks.training import TrainingSettings, train
+from experiments.networks.objective import CLASSIFICATION
+from experiments.networks.settings import TrainingSettings
+from experiments.networks.training import train
 from tests.experiments.data.helpers import mnist_subset
-from xgradient.models import build_model
+from xgradient.models import VGG16
 
 QUICK = {"batch_size": 64, "learning_rate": 2e-3, "horizontal_flip": False}
 
@@ -65,20 +67,25 @@ def test_real_digits_are_learned(optimizer):
     assert [row["epoch"] for row in result.history] == [0, 1, 2, 3]
 
 
-def test_the_net_ends_with_its_best_validation_epoch(monkeypatch):
+def judged_by(function):
+    """A classification whose epochs are judged by another function."""
+    return replace(CLASSIFICATION, evaluate=function)
+
+
+def test_the_net_ends_with_its_best_validation_epoch():
     """Validation accuracies are replaced by a known course; the parameters are compared."""
     course = iter([10.0, 50.0, 70.0, 70.0, 20.0])
     snapshots = []
-    real = training.evaluate
 
     def scripted(model, *arguments):
         snapshots.append({k: v.clone() for k, v in model.state_dict().items()})
-        return real(model, *arguments) | {"top1": next(course)}
+        return evaluate(model, *arguments) | {"top1": next(course)}
 
-    monkeypatch.setattr(training, "evaluate", scripted)
     net = small_net()
     settings = TrainingSettings(epochs=4, **QUICK)
-    result = train(net, digits(0, 512), digits(512, 600), settings, seed=1)
+    result = train(
+        net, digits(0, 512), digits(512, 600), settings, seed=1, objective=judged_by(scripted)
+    )
     assert result.best_epoch == 2
     final = net.state_dict()
     for name, value in snapshots[2].items():
@@ -86,7 +93,7 @@ def test_the_net_ends_with_its_best_validation_epoch(monkeypatch):
     assert not equal_parameters(net, small_net())
 
 
-def test_without_validation_the_last_epoch_counts(monkeypatch):
+def test_without_validation_the_last_epoch_counts():
     def never(*arguments):
         raise AssertionError("nothing to evaluate on")
 
@@ -94,11 +101,9 @@ def test_without_validation_the_last_epoch_counts(monkeypatch):
     # No dropout: a pass over validation images takes random numbers, too.
     validated, net = small_net(dropout=0.0), small_net(dropout=0.0)
     course = iter([10.0, 20.0, 30.0])  # the last epoch is the best
-    real = training.evaluate
-    monkeypatch.setattr(training, "evaluate", lambda *a: real(*a) | {"top1": next(course)})
-    train(validated, *pair(), settings, seed=1)
-    monkeypatch.setattr(training, "evaluate", never)
-    result = train(net, pair()[0], None, settings, seed=1)
+    rising = judged_by(lambda *a: evaluate(*a) | {"top1": next(course)})
+    train(validated, *pair(), settings, seed=1, objective=rising)
+    result = train(net, pair()[0], None, settings, seed=1, objective=judged_by(never))
     assert result.best_epoch == 2
     assert equal_parameters(net, validated)
     assert math.isfinite(result.history[2]["train_loss"])
@@ -139,26 +144,23 @@ class Interrupted(Exception):
 
 
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step", "constant"])
-def test_an_interrupted_training_resumes_to_the_same_bits(tmp_path, monkeypatch, schedule):
+def test_an_interrupted_training_resumes_to_the_same_bits(tmp_path, schedule):
     settings = TrainingSettings(epochs=3, schedule=schedule, step_epochs=1, **QUICK)
     uninterrupted = small_net()
     expected = train(uninterrupted, *pair(), settings, seed=3)
 
     checkpoint = tmp_path / "training.ckpt"
     net = small_net()
-    real = training.evaluate
     calls = []
 
     def interrupting(*arguments):
         calls.append(1)
         if len(calls) == 4:  # epochs 0, 1, 2 have been validated and 2 written
             raise Interrupted
-        return real(*arguments)
+        return evaluate(*arguments)
 
-    monkeypatch.setattr(training, "evaluate", interrupting)
     with pytest.raises(Interrupted):
-        train(net, *pair(), settings, seed=3, checkpoint=checkpoint)
-    monkeypatch.setattr(training, "evaluate", real)
+        train(net, *pair(), settings, 3, None, checkpoint, objective=judged_by(interrupting))
     assert checkpoint.is_file()
     resumed = small_net(seed=8)  # what it starts from must not matter
     result = train(resumed, *pair(), settings, seed=3, checkpoint=checkpoint)
@@ -179,7 +181,7 @@ def test_a_foreign_or_torn_checkpoint_is_not_used(tmp_path, caplog):
     net = small_net()
     train(net, *pair(), settings, seed=1, checkpoint=checkpoint)
     assert equal_parameters(net, reference)
-    assert "training starts anew" in caplog.text
+    assert "training starts from scratch" in caplog.text
 
 
 def test_a_diverging_training_is_an_error():
@@ -188,7 +190,7 @@ def test_a_diverging_training_is_an_error():
     )
     with pytest.raises(RuntimeError, match="lower learning_rate"):
         train(
-            build_model("vgg16", num_classes=10, in_channels=1, geometry="small"),
+            VGG16(num_classes=10, in_channels=1, geometry="small"),
             *pair(),
             settings,
             seed=1,
@@ -235,7 +237,9 @@ def test_two_processes_train_together(tmp_path):
             from lightning_fabric import Fabric
             from test_training import QUICK, digits, small_net
             from experiments.data.tensors import loader
-            from experiments.networks.training import TrainingSettings, train
+            from experiments.networks.settings import TrainingSettings
+from experiments.networks.objective import CLASSIFICATION
+from experiments.networks.training import train
 
             def main(fabric):
                 torch.set_num_threads(1)

@@ -98,3 +98,11 @@ def test_impossible_references_are_refused(case, references, n_references, messa
     net, inputs, target = case
     with pytest.raises(ValueError, match=message):
         expected_gradients(net, inputs, target, baselines=references, n_references=n_references)
+
+
+@pytest.mark.parametrize("baselines", [None, 0.5, [1.0]])
+def test_expected_gradients_need_a_distribution(case, baselines):
+    with pytest.raises(TypeError, match="distribution that references are drawn from, got"):
+        expected_gradients(*case, baselines=baselines)
+    with pytest.raises(TypeError, match="baselines"):
+        expected_gradients(*case)

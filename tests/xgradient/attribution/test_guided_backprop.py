@@ -132,3 +132,12 @@ def test_plain_gradients_are_plain_again_after_guided_backprop(case):
         guided_backprop(net, inputs, target)
     net[0]._forward_pre_hooks.clear()
     assert torch.equal(saliency(net, inputs, target), before)
+
+
+@pytest.mark.parametrize("baselines", [None, 0.25, torch.rand(3, 2, 8, 8).double()])
+def test_guided_backprop_times_the_distance_from_a_baseline(case, baselines):
+    net, inputs, target = case
+    plain = guided_backprop(net, inputs, target)
+    assert torch.equal(guided_backprop(net, inputs, target, baselines=baselines), plain)
+    ours = guided_backprop(net, inputs, target, baselines=baselines, multiply_by_inputs=True)
+    close(ours, (inputs - (0 if baselines is None else baselines)) * plain)

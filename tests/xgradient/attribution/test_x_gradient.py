@@ -118,3 +118,10 @@ def test_contrast_scales_the_attribution_and_keeps_the_decision(case, contrast):
     with evaluation_mode(net):
         logits, scaled = net(inputs.clone()), net(contrast * inputs)
     torch.testing.assert_close(scaled, contrast * logits, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("baselines", [1.0, -1e-30, torch.ones(2, 1, 1), torch.eye(8)])
+def test_x_gradient_refuses_baselines_that_are_not_zero(case, baselines):
+    net, inputs, target = case
+    with pytest.raises(ValueError, match="zero baseline only, got"):
+        x_gradient(remove_biases(net), inputs, target, baselines=baselines)

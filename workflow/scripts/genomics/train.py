@@ -1,6 +1,7 @@
 """Train the network that tells which motifs a sequence has."""
 
 import pandas as pd
+from lightning_fabric import Fabric
 
 from experiments.genomics.storage import load_sequences
 from experiments.genomics.training import train_genomics_convnet
@@ -12,7 +13,9 @@ with Job(snakemake) as job:
     training, validation = (
         load_sequences(snakemake.input.sequences, split) for split in ("train", "validation")
     )
-    model = build_network(params.builder, {}).to(job.device)
+    model = build_network(params.builder, {})
+    fabric = Fabric(accelerator="cuda" if job.device.type == "cuda" else "cpu", devices=1)
+    fabric.launch()
     result = train_genomics_convnet(
         model,
         training.sequences,
@@ -22,6 +25,8 @@ with Job(snakemake) as job:
         **params.settings,
         seed=job.seed,
         progress=job.label,
+        fabric=fabric,
+        checkpoint=params.checkpoint,
     )
     history = pd.DataFrame(result.history)
     history.to_csv(snakemake.output.history, index=False, float_format="%.6g")
