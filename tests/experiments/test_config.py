@@ -70,7 +70,7 @@ def test_a_whole_number_is_a_number():
     [
         ({"dataset": "cifar10"}, "dataset is 'cifar10', but must be one of fashion_mnist, mnist"),
         ({"dataset": "mnits"}, "must be one of fashion_mnist, mnist; did you mean mnist?"),
-        ({"results": ""}, "results is '', but must be a path of a folder"),
+        ({"results": ""}, "results is '', but must be the path of a folder"),
         (
             {"contrast": {"alfas": [1.0]}},
             "unknown key 'contrast.alfas'; did you mean alphas? allowed here: alphas, batch_size, "
