@@ -47,7 +47,7 @@ def first_mistake(error: ValidationError, model: type[BaseModel], given: object)
         One line, which begins with the dotted key.
     """
     errors = error.errors(include_url=False)
-    # An unknown key explains other mistakes: a value that lacks is often a value misspelt.
+    # Unknown keys first: a misspelt key can be the cause of the other mistakes.
     first = min(errors, key=lambda each: each["type"] != "extra_forbidden")
     path = first["loc"]
     raised = first.get("ctx", {}).get("error")
@@ -80,7 +80,7 @@ def _unknown(path: Sequence[int | str], allowed: Sequence[str]) -> str:
 
 
 def _given(value: object, expected: str) -> str:
-    """Return the value; of a string that is meant as a number also how to write it."""
+    """Return the value, with the right spelling if it is a number written as a string."""
     number = re.search(r"\b(integer|number)\b", expected)
     if number and isinstance(value, str):
         try:
@@ -130,7 +130,8 @@ def _without_null(found: Mapping[str, Any], schema: Mapping[str, Any]) -> Mappin
 
 
 def _keys(schema: Mapping[str, Any]) -> list[str]:
-    return [*schema.get("properties", {}), *schema.get("propertyNames", {}).get("enum", [])]
+    names = [*schema.get("properties", {}), *schema.get("propertyNames", {}).get("enum", [])]
+    return list(dict.fromkeys(names))
 
 
 def _expected(schema: Mapping[str, Any]) -> str:

@@ -61,10 +61,16 @@ class XSchedule(Schedule):
     learning_rate: Positive = Field(1.5e-3, description="largest of the schedule")
 
 
+def _name_architectures(schema: dict[str, Any]) -> None:
+    """Restrict the further keys of a JSON schema to the architectures."""
+    names = [*schema["properties"], *image_architectures()]
+    schema["propertyNames"] = {"enum": names}
+
+
 class _ByArchitecture(Section):
     """Schedules by architecture; one that is not listed uses `default`."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra=_name_architectures)
 
     @model_validator(mode="before")
     @classmethod
