@@ -29,23 +29,23 @@ include: "workflow/rules/report.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         rules.report.output,
         TABLES,
         FIGURES,
+    localrule: True
 
 
 rule tables:
-    localrule: True
     input:
         TABLES,
+    localrule: True
 
 
 rule figures:
-    localrule: True
     input:
         FIGURES,
+    localrule: True
 
 
 # One target per experiment: all that it takes to see that one result.
@@ -54,6 +54,6 @@ for experiment in TARGETS:
     rule:
         name:
             experiment
-        localrule: True
         input:
             TARGETS[experiment],
+        localrule: True

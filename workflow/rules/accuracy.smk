@@ -9,10 +9,6 @@ rule measure_accuracy:
     output:
         table=f"{NET}/accuracy.csv",
         facts=f"{NET}/accuracy.json",
-    params:
-        dataset=DATASET,
-        settings=config["accuracy"],
-        device=config["device"],
     log:
         f"{LOGS}/measure_accuracy/{{arch}}-{{variant}}.log",
     benchmark:
@@ -22,6 +18,10 @@ rule measure_accuracy:
     threads: config["threads"]
     resources:
         gpu=GPU,
+    params:
+        dataset=DATASET,
+        settings=config["accuracy"],
+        device=config["device"],
     script:
         "../scripts/accuracy/measure.py"
 

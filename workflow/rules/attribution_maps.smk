@@ -19,10 +19,6 @@ rule measure_attribution_maps:
         ),
     output:
         f"{RESULTS}/{DATASET}/attribution_maps.safetensors",
-    params:
-        settings=part_of("attribution_maps", "n_images", "alphas"),
-        methods={variant: calls("attribution_maps", variant) for variant in MAPS["variants"]},
-        device=config["device"],
     log:
         f"{LOGS}/measure_attribution_maps.log",
     benchmark:
@@ -32,6 +28,10 @@ rule measure_attribution_maps:
     threads: config["threads"]
     resources:
         gpu=GPU,
+    params:
+        settings=part_of("attribution_maps", "n_images", "alphas"),
+        methods={variant: calls("attribution_maps", variant) for variant in MAPS["variants"]},
+        device=config["device"],
     script:
         "../scripts/attribution_maps/measure.py"
 

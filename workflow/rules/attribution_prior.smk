@@ -23,7 +23,13 @@ rule prepare_attribution_prior:
     output:
         table=f"{PRIORS_FOLDER}/table.csv",
         facts=f"{PRIORS_FOLDER}/table.json",
+    log:
+        f"{LOGS}/prepare_attribution_prior.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
     params:
+        **part_of("attribution_prior", "dataset", "fallback"),
         data=config["data"],
         # The files and the reading of the tables: a change of these runs the job again.
         datasets={
@@ -34,12 +40,6 @@ rule prepare_attribution_prior:
             for name in (PRIORS["dataset"], PRIORS["fallback"])
             if name is not None
         },
-        **part_of("attribution_prior", "dataset", "fallback"),
-    log:
-        f"{LOGS}/prepare_attribution_prior.log",
-    conda:
-        ENVIRONMENT
-    localrule: True
     script:
         "../scripts/attribution_prior/prepare.py"
 
@@ -52,6 +52,17 @@ rule train_attribution_prior:
         # Kept: they are small, and another bootstrap must not train again.
         rows=f"{PRIORS_FOLDER}/shards/{{scatteritem}}.csv",
         facts=f"{PRIORS_FOLDER}/shards/{{scatteritem}}.json",
+    log:
+        f"{LOGS}/train_attribution_prior/{{scatteritem}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train_attribution_prior/{{scatteritem}}.tsv"
+    # Long jobs early: at the end they would leave the other processors idle.
+    priority: 45
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    resources:
+        gpu=GPU,
     params:
         settings=part_of(
             "attribution_prior",
@@ -66,17 +77,6 @@ rule train_attribution_prior:
         # Not of the shard: every repetition derives its own seed from this one.
         seed=job_seed(config["seed"], "attribution_prior"),
         device=config["device"],
-    log:
-        f"{LOGS}/train_attribution_prior/{{scatteritem}}.log",
-    benchmark:
-        f"{BENCHMARKS}/train_attribution_prior/{{scatteritem}}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: config["threads"]
-    # Long jobs early: at the end they would leave the other processors idle.
-    priority: 45
-    resources:
-        gpu=GPU,
     script:
         "../scripts/attribution_prior/train.py"
 
@@ -95,6 +95,12 @@ rule summarise_attribution_prior:
         repetitions=f"{PRIORS_FOLDER}/repetitions.csv",
         differences=f"{PRIORS_FOLDER}/differences.csv",
         facts=f"{PRIORS_FOLDER}/facts.json",
+    log:
+        f"{LOGS}/summarise_attribution_prior.log",
+    benchmark:
+        f"{BENCHMARKS}/summarise_attribution_prior.tsv"
+    conda:
+        ENVIRONMENT
     params:
         settings=part_of(
             "attribution_prior",
@@ -106,12 +112,6 @@ rule summarise_attribution_prior:
         ),
         bootstrap=PRIORS["bootstrap"],
         seed=seed("attribution_prior_bootstrap"),
-    log:
-        f"{LOGS}/summarise_attribution_prior.log",
-    benchmark:
-        f"{BENCHMARKS}/summarise_attribution_prior.tsv"
-    conda:
-        ENVIRONMENT
     script:
         "../scripts/attribution_prior/summarise.py"
 

@@ -9,10 +9,6 @@ rule measure_contrast:
     output:
         table=f"{NET}/contrast.csv",
         facts=f"{NET}/contrast.json",
-    params:
-        dataset=DATASET,
-        settings=config["contrast"],
-        device=config["device"],
     log:
         f"{LOGS}/measure_contrast/{{arch}}-{{variant}}.log",
     benchmark:
@@ -22,6 +18,10 @@ rule measure_contrast:
     threads: config["threads"]
     resources:
         gpu=GPU,
+    params:
+        dataset=DATASET,
+        settings=config["contrast"],
+        device=config["device"],
     script:
         "../scripts/contrast/measure.py"
 

@@ -15,16 +15,16 @@ rule fetch_dataset:
         code=code("fetch_dataset"),
     output:
         f"{RESULTS}/{{dataset}}/fetched.json",
-    params:
-        data=config["data"],
-        digests=lambda wildcards: digests_of(wildcards.dataset),
     log:
         f"{LOGS}/fetch_dataset/{{dataset}}.log",
-    conda:
-        ENVIRONMENT
     # All else waits for data, and the trainings, the longest chains, come first of that.
     priority: 60
     localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        data=config["data"],
+        digests=lambda wildcards: digests_of(wildcards.dataset),
     script:
         "../scripts/fetch_dataset.py"
 
@@ -37,6 +37,13 @@ rule prepare_dataset:
         code=code("prepare_dataset"),
     output:
         **splits("{dataset}"),
+    log:
+        f"{LOGS}/prepare_dataset/{{dataset}}.log",
+    benchmark:
+        f"{BENCHMARKS}/prepare_dataset/{{dataset}}.tsv"
+    priority: 60
+    conda:
+        ENVIRONMENT
     params:
         data=config["data"],
         digests=lambda wildcards: digests_of(wildcards.dataset),
@@ -44,12 +51,5 @@ rule prepare_dataset:
         validation_images=config["validation_images"],
         limit_images=config["limit_images"],
         seed=seed("split"),
-    log:
-        f"{LOGS}/prepare_dataset/{{dataset}}.log",
-    benchmark:
-        f"{BENCHMARKS}/prepare_dataset/{{dataset}}.tsv"
-    conda:
-        ENVIRONMENT
-    priority: 60
     script:
         "../scripts/prepare_dataset.py"

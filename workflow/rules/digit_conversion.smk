@@ -23,23 +23,23 @@ rule train_digit_conversion:
             category="Training",
             labels={"architecture": "digit conversion", "variant": "regular, then x"},
         ),
+    log:
+        f"{LOGS}/train_digit_conversion.log",
+    benchmark:
+        f"{BENCHMARKS}/train_digit_conversion.tsv"
+    # A long chain: the conversion, the table and the figures wait for it.
+    priority: 45
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    resources:
+        gpu=GPU,
     params:
         builder=DIGIT_BUILDER,
         regular=DIGITS["training"],
         x=DIGITS["x"],
         seed=job_seed(config["seed"], "train", "digit_convnet"),
         device=config["device"],
-    log:
-        f"{LOGS}/train_digit_conversion.log",
-    benchmark:
-        f"{BENCHMARKS}/train_digit_conversion.tsv"
-    conda:
-        ENVIRONMENT
-    threads: config["threads"]
-    # A long chain: the conversion, the table and the figures wait for it.
-    priority: 45
-    resources:
-        gpu=GPU,
     script:
         "../scripts/digit_conversion/train.py"
 
@@ -53,14 +53,14 @@ rule read_published_digit_conversion:
     output:
         regular=f"{PUBLISHED_DIGIT_NET}/regular.safetensors",
         x=f"{PUBLISHED_DIGIT_NET}/x.safetensors",
-    params:
-        builder=DIGIT_BUILDER,
-        data=config["data"],
-        digests=digests_of("deeplift_mnist"),
     log:
         f"{LOGS}/read_published_digit_conversion.log",
     conda:
         ENVIRONMENT
+    params:
+        builder=DIGIT_BUILDER,
+        data=config["data"],
+        digests=digests_of("deeplift_mnist"),
     script:
         "../scripts/digit_conversion/read_published.py"
 
@@ -79,6 +79,16 @@ rule measure_digit_conversion:
         table=f"{DIGIT_NET}/conversion.csv",
         facts=f"{DIGIT_NET}/conversion.json",
         example=f"{DIGIT_NET}/example.safetensors",
+    log:
+        f"{LOGS}/measure_digit_conversion/{{weights}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure_digit_conversion/{{weights}}.tsv"
+    priority: 40
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    resources:
+        gpu=GPU,
     params:
         methods=calls("digit_conversion"),
         settings=part_of(
@@ -91,16 +101,6 @@ rule measure_digit_conversion:
             "example",
         ),
         device=config["device"],
-    log:
-        f"{LOGS}/measure_digit_conversion/{{weights}}.log",
-    benchmark:
-        f"{BENCHMARKS}/measure_digit_conversion/{{weights}}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: config["threads"]
-    priority: 40
-    resources:
-        gpu=GPU,
     script:
         "../scripts/digit_conversion/measure.py"
 

@@ -16,6 +16,14 @@ rule simulate_genomics:
         code=code("genomics/simulate"),
     output:
         f"{TRAINED_GENOMICS}/sequences.safetensors",
+    log:
+        f"{LOGS}/simulate_genomics.log",
+    benchmark:
+        f"{BENCHMARKS}/simulate_genomics.tsv"
+    # Before a long training.
+    priority: 50
+    conda:
+        ENVIRONMENT
     params:
         settings=part_of(
             "genomics",
@@ -26,14 +34,6 @@ rule simulate_genomics:
             "test_sequences",
         ),
         seed=seed("simulate_genomics"),
-    log:
-        f"{LOGS}/simulate_genomics.log",
-    benchmark:
-        f"{BENCHMARKS}/simulate_genomics.tsv"
-    conda:
-        ENVIRONMENT
-    # Before a long training.
-    priority: 50
     script:
         "../scripts/genomics/simulate.py"
 
@@ -50,22 +50,22 @@ rule train_genomics:
             category="Training",
             labels={"architecture": "genomics", "variant": "regular"},
         ),
+    log:
+        f"{LOGS}/train_genomics.log",
+    benchmark:
+        f"{BENCHMARKS}/train_genomics.tsv"
+    priority: 50
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    resources:
+        gpu=GPU,
     params:
         builder=GENOMICS_BUILDER,
         settings=GENOMICS["training"],
         checkpoint=f"{TRAINED_GENOMICS}/training.ckpt",
         seed=seed("train_genomics"),
         device=config["device"],
-    log:
-        f"{LOGS}/train_genomics.log",
-    benchmark:
-        f"{BENCHMARKS}/train_genomics.tsv"
-    conda:
-        ENVIRONMENT
-    threads: config["threads"]
-    priority: 50
-    resources:
-        gpu=GPU,
     script:
         "../scripts/genomics/train.py"
 
@@ -79,16 +79,16 @@ rule read_published_genomics:
     output:
         sequences=f"{PUBLISHED_GENOMICS}/sequences.safetensors",
         model=f"{PUBLISHED_GENOMICS}/model.safetensors",
-    params:
-        builder=GENOMICS_BUILDER,
-        data=config["data"],
-        digests=digests_of("deeplift_genomics"),
     log:
         f"{LOGS}/read_published_genomics.log",
     benchmark:
         f"{BENCHMARKS}/read_published_genomics.tsv"
     conda:
         ENVIRONMENT
+    params:
+        builder=GENOMICS_BUILDER,
+        data=config["data"],
+        digests=digests_of("deeplift_genomics"),
     script:
         "../scripts/genomics/read_published.py"
 
@@ -108,12 +108,6 @@ rule measure_genomics:
         auroc=f"{GENOMICS_NET}/auroc.csv",
         importance=f"{GENOMICS_NET}/importance.safetensors",
         facts=f"{GENOMICS_NET}/genomics.json",
-    params:
-        methods=calls("genomics"),
-        settings=part_of("genomics", "background", "n_hits", "strong"),
-        # Not of the net: the references are shuffled alike.
-        seed=job_seed(config["seed"], "measure_genomics"),
-        device=config["device"],
     log:
         f"{LOGS}/measure_genomics/{{weights}}.log",
     benchmark:
@@ -123,6 +117,12 @@ rule measure_genomics:
     threads: config["threads"]
     resources:
         gpu=GPU,
+    params:
+        methods=calls("genomics"),
+        settings=part_of("genomics", "background", "n_hits", "strong"),
+        # Not of the net: the references are shuffled alike.
+        seed=job_seed(config["seed"], "measure_genomics"),
+        device=config["device"],
     script:
         "../scripts/genomics/measure.py"
 
@@ -169,11 +169,11 @@ rule figure_genomics:
         code=code("genomics/figure"),
     output:
         **figure_outputs("genomics", "Importance of motif hits"),
-    params:
-        strong=GENOMICS["strong"],
     log:
         f"{LOGS}/figure_genomics.log",
     conda:
         ENVIRONMENT
+    params:
+        strong=GENOMICS["strong"],
     script:
         "../scripts/genomics/figure.py"

@@ -9,10 +9,6 @@ rule measure_ig_convergence:
     output:
         table=f"{NET}/ig_convergence.csv",
         facts=f"{NET}/ig_convergence.json",
-    params:
-        dataset=DATASET,
-        settings=config["ig_convergence"],
-        device=config["device"],
     log:
         f"{LOGS}/measure_ig_convergence/{{arch}}-{{variant}}.log",
     benchmark:
@@ -22,6 +18,10 @@ rule measure_ig_convergence:
     threads: config["threads"]
     resources:
         gpu=GPU,
+    params:
+        dataset=DATASET,
+        settings=config["ig_convergence"],
+        device=config["device"],
     script:
         "../scripts/ig_convergence/measure.py"
 

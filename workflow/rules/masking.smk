@@ -29,23 +29,23 @@ rule attribute_masking:
         ),
     output:
         temp(f"{SHARD}/attributions.safetensors"),
+    log:
+        f"{LOGS}/attribute_masking/{{arch}}-{{variant}}-{{scatteritem}}.log",
+    benchmark:
+        f"{BENCHMARKS}/attribute_masking/{{arch}}-{{variant}}-{{scatteritem}}.tsv"
+    # The longest chain behind the trainings.
+    priority: 40
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    resources:
+        gpu=GPU,
     params:
         methods=masking_calls,
         settings=part_of("masking", "precision", "n_images", "batch_size"),
         # Not of the net or the shard: every net sees the same random draws for an image.
         seed=job_seed(config["seed"], "masking", DATASET),
         device=config["device"],
-    log:
-        f"{LOGS}/attribute_masking/{{arch}}-{{variant}}-{{scatteritem}}.log",
-    benchmark:
-        f"{BENCHMARKS}/attribute_masking/{{arch}}-{{variant}}-{{scatteritem}}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: config["threads"]
-    # The longest chain behind the trainings.
-    priority: 40
-    resources:
-        gpu=GPU,
     script:
         "../scripts/masking/attribute.py"
 
@@ -58,6 +58,16 @@ rule evaluate_masking:
         code=code("masking/evaluate", named=builder),
     output:
         temp(f"{SHARD}/scores.safetensors"),
+    log:
+        f"{LOGS}/evaluate_masking/{{arch}}-{{variant}}-{{scatteritem}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate_masking/{{arch}}-{{variant}}-{{scatteritem}}.tsv"
+    priority: 40
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    resources:
+        gpu=GPU,
     params:
         methods=lambda wildcards: list(masking_calls(wildcards)),
         settings=part_of(
@@ -71,16 +81,6 @@ rule evaluate_masking:
             "insertion_deletion",
         ),
         device=config["device"],
-    log:
-        f"{LOGS}/evaluate_masking/{{arch}}-{{variant}}-{{scatteritem}}.log",
-    benchmark:
-        f"{BENCHMARKS}/evaluate_masking/{{arch}}-{{variant}}-{{scatteritem}}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: config["threads"]
-    priority: 40
-    resources:
-        gpu=GPU,
     script:
         "../scripts/masking/evaluate.py"
 
@@ -94,17 +94,17 @@ rule merge_masking:
         images=f"{NET}/masking_images.csv",
         curves=f"{NET}/masking_curves.csv",
         facts=f"{NET}/masking.json",
-    params:
-        dataset=DATASET,
-        methods=lambda wildcards: list(masking_calls(wildcards)),
-        bootstrap=MASKING["bootstrap"],
-        seed=seed("masking_bootstrap"),
     log:
         f"{LOGS}/merge_masking/{{arch}}-{{variant}}.log",
     benchmark:
         f"{BENCHMARKS}/merge_masking/{{arch}}-{{variant}}.tsv"
     conda:
         ENVIRONMENT
+    params:
+        dataset=DATASET,
+        methods=lambda wildcards: list(masking_calls(wildcards)),
+        bootstrap=MASKING["bootstrap"],
+        seed=seed("masking_bootstrap"),
     script:
         "../scripts/masking/merge.py"
 
@@ -124,11 +124,6 @@ rule examples_masking:
         ),
     output:
         f"{RESULTS}/{DATASET}/masking_images.safetensors",
-    params:
-        methods=calls("masking", EXAMPLES["variant"]),
-        settings=part_of("masking", "precision", "kernel_size", "sigma", "examples"),
-        seed=job_seed(config["seed"], "masking", DATASET),
-        device=config["device"],
     log:
         f"{LOGS}/examples_masking.log",
     benchmark:
@@ -138,6 +133,11 @@ rule examples_masking:
     threads: config["threads"]
     resources:
         gpu=GPU,
+    params:
+        methods=calls("masking", EXAMPLES["variant"]),
+        settings=part_of("masking", "precision", "kernel_size", "sigma", "examples"),
+        seed=job_seed(config["seed"], "masking", DATASET),
+        device=config["device"],
     script:
         "../scripts/masking/examples.py"
 

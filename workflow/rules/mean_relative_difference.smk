@@ -9,20 +9,20 @@ rule measure_mean_relative_difference:
     output:
         table=f"{NET}/mean_relative_difference.csv",
         facts=f"{NET}/mean_relative_difference.json",
-    params:
-        dataset=DATASET,
-        settings=config["mean_relative_difference"],
-        device=config["device"],
     log:
         f"{LOGS}/measure_mean_relative_difference/{{arch}}-{{variant}}.log",
     benchmark:
         f"{BENCHMARKS}/measure_mean_relative_difference/{{arch}}-{{variant}}.tsv"
+    priority: 10
     conda:
         ENVIRONMENT
     threads: config["threads"]
-    priority: 10
     resources:
         gpu=GPU,
+    params:
+        dataset=DATASET,
+        settings=config["mean_relative_difference"],
+        device=config["device"],
     script:
         "../scripts/mean_relative_difference/measure.py"
 

@@ -40,6 +40,19 @@ rule train:
             category="Training",
             labels={"architecture": "{arch}", "variant": "{variant}"},
         ),
+    log:
+        f"{LOGS}/train/{{arch}}-{{variant}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train/{{arch}}-{{variant}}.tsv"
+    wildcard_constraints:
+        variant="regular|x",
+    # The trainings are the longest chain: start them before anything else.
+    priority: 50
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    resources:
+        gpu=GPU,
     params:
         builder=lambda wildcards: architecture(wildcards.arch).builder,
         arguments=network_arguments,
@@ -48,19 +61,6 @@ rule train:
         checkpoint=f"{NET}/training.ckpt",
         seed=seed("train"),
         device=config["device"],
-    wildcard_constraints:
-        variant="regular|x",
-    log:
-        f"{LOGS}/train/{{arch}}-{{variant}}.log",
-    benchmark:
-        f"{BENCHMARKS}/train/{{arch}}-{{variant}}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: config["threads"]
-    # The trainings are the longest chain: start them before anything else.
-    priority: 50
-    resources:
-        gpu=GPU,
     script:
         "../scripts/train.py"
 
@@ -71,14 +71,14 @@ rule strip_biases:
         code=code("strip_biases", named=builder),
     output:
         model=f"{RESULTS}/{DATASET}/{{arch}}-stripped/model.safetensors",
-    params:
-        stripped=lambda wildcards: dict(architecture(wildcards.arch).stripped),
     log:
         f"{LOGS}/strip_biases/{{arch}}.log",
     benchmark:
         f"{BENCHMARKS}/strip_biases/{{arch}}.tsv"
+    priority: 50
     conda:
         ENVIRONMENT
-    priority: 50
+    params:
+        stripped=lambda wildcards: dict(architecture(wildcards.arch).stripped),
     script:
         "../scripts/strip_biases.py"

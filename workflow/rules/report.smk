@@ -7,13 +7,13 @@ rule write_config:
         code=code("write_config"),
     output:
         f"{RESULTS}/config.yaml",
-    params:
-        config=config,
     log:
         f"{LOGS}/write_config.log",
+    localrule: True
     conda:
         ENVIRONMENT
-    localrule: True
+    params:
+        config=config,
     script:
         "../scripts/write_config.py"
 
@@ -30,12 +30,12 @@ rule report:
         ],
     output:
         f"{RESULTS}/report.html",
-    params:
-        snakefile=os.path.normpath(f"{BASE}/Snakefile"),
     log:
         f"{LOGS}/report.log",
+    localrule: True
     conda:
         ENVIRONMENT
-    localrule: True
+    params:
+        snakefile=os.path.normpath(f"{BASE}/Snakefile"),
     script:
         "../scripts/make_report.py"

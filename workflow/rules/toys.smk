@@ -8,9 +8,6 @@ rule measure_toys:
     output:
         csv=csv_output("toys", "Attributions of toy functions"),
         facts=f"{RESULTS}/toys.json",
-    params:
-        methods=calls("toys"),
-        n_points=config["toys"]["n_points"],
     log:
         f"{LOGS}/measure_toys.log",
     benchmark:
@@ -18,6 +15,9 @@ rule measure_toys:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    params:
+        methods=calls("toys"),
+        n_points=config["toys"]["n_points"],
     script:
         "../scripts/toys/measure.py"
 
