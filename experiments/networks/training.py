@@ -67,8 +67,10 @@ def _make_schedule(
     steps = settings.epochs * steps_per_epoch
     schedulers = torch.optim.lr_scheduler
     if settings.schedule == "one_cycle":
+        # torch divides by the length of the rise less one step.
+        rise = 0.2 if 0.2 * steps != 1 else 0.4
         return schedulers.OneCycleLR(
-            optimizer, settings.learning_rate, total_steps=steps, pct_start=0.2
+            optimizer, settings.learning_rate, total_steps=steps, pct_start=rise
         )
     if settings.schedule == "cosine":
         return schedulers.CosineAnnealingLR(optimizer, steps)

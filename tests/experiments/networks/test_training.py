@@ -266,3 +266,10 @@ def test_two_processes_train_together(tmp_path):
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert first == second
     assert first[1] > 50  # percent; chance is 10
+
+
+@pytest.mark.parametrize("n_steps", range(1, 9))
+def test_one_cycle_of_very_few_steps(n_steps):
+    settings = TrainingSettings(epochs=1, **QUICK)
+    history = train(small_net(), digits(0, 64 * n_steps), None, settings, 1).history
+    assert math.isfinite(history[1]["train_loss"])
