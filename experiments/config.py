@@ -31,7 +31,8 @@ from experiments.settings import (
 __all__ = ["Config", "ConfigError", "check_config", "config_model", "experiment_names"]
 
 Folder = Annotated[
-    str, Must(lambda path: path.isprintable() and path.strip() == path != "", "the path of a folder")
+    str,
+    Must(lambda path: path.isprintable() and path.strip() == path != "", "the path of a folder"),
 ]
 ImageDataset = Annotated[
     str, OneOf(lambda: datasets_with("images"), lambda name: catalogue()[name].title)
@@ -53,7 +54,7 @@ class Config(Section):
         "data", description="folder for downloaded files; kept when results are deleted"
     )
     seed: int = Field(
-        0, ge=0, description="every job derives its own seed from this one and its own names"
+        0, ge=0, description="every job derives its own seed from this one and its name"
     )
     device: Literal["cpu", "cuda"] = Field(
         "cpu", description="cuda also asks the scheduler for one GPU per job"
@@ -65,7 +66,7 @@ class Config(Section):
     validation_images: int = Field(
         5000,
         ge=10,
-        description="split off the training images, stratified; chooses the best epoch",
+        description="split off the training images, stratified; select the best epoch",
     )
     limit_images: Count | None = Field(
         None, description="use only the first N training and N test images; null: all"
