@@ -157,7 +157,7 @@ def load_claims(path: str | Path) -> list[Claim]:
     """
     entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     if not isinstance(entries, list) or not entries:
-        raise ClaimError(f"{path}: a list of claims is expected")
+        raise ClaimError(f"{path}: must be a list of claims")
     claims = []
     for position, entry in enumerate(entries, start=1):
         try:

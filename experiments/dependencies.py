@@ -149,7 +149,7 @@ def _resolve_name(module: str, name: str, root: Path, importer: Path) -> list[Pa
     source = _defined(init, root).get(name)
     if source is None:
         raise ModuleNotFoundError(
-            f"{importer}: {module} has no {name!r}, or makes it in a way that imports do not show"
+            f"{importer}: {module} has no {name!r}, or defines it in a way that the imports do not show"
         )
     if source == (module, name):
         return [init, *parents]

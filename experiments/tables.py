@@ -73,7 +73,7 @@ def read_published(path: str | Path) -> pd.DataFrame:
         unknown = sorted(set(frame["method"]) - set(keys))
         if unknown:
             raise ValueError(
-                f"{path}: no method of the registry is published as {', '.join(unknown)} there"
+                f"{path}: no registered method has the published name {', '.join(unknown)}"
             )
         frame["method"] = frame["method"].map(keys)
     if "model" in frame:

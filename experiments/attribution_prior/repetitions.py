@@ -80,7 +80,7 @@ def repetition_data(
     """
     if len(features) <= n_train + n_validation:
         raise ValueError(
-            f"{len(features)} rows leave no test set beside {n_train} training and "
+            f"{len(features)} rows leave no test set after {n_train} training and "
             f"{n_validation} validation rows"
         )
     rest, test, rest_labels, test_labels = train_test_split(

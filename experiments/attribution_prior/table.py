@@ -158,7 +158,7 @@ def _numbers(column: pd.Series, path: str | Path) -> np.ndarray:
         codes = column.astype(str).where(column.notna())
         numbers = pd.to_numeric(codes, errors="coerce")
         if (numbers.isna() & column.notna()).any():
-            raise ValueError(f"{path}: column {column.name} holds texts, not numbers")
+            raise ValueError(f"{path}: column {column.name} holds text, not numbers")
         column = numbers
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise ValueError(f"{path}: column {column.name} holds {column.dtype}, not numbers")

@@ -161,7 +161,7 @@ def train_repetitions(
     strengths = _validated_strengths(method, strengths)
     settings = settings or PriorSettings()
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise ValueError(f"seed must be a whole number that is not negative, not {seed!r}")
+        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
     device = torch.device(device)
     on_cpu = device.type == "cpu"
     if chunk_size is None:
@@ -229,7 +229,7 @@ def _validated_data(
     features, labels = np.asarray(features, dtype=np.float64), np.asarray(labels)
     if features.ndim != 2 or labels.shape != features.shape[:1] or features.shape[1] == 0:
         raise ValueError(
-            f"features (n, F) and labels (n,) are expected, not of shapes {features.shape} and "
+            f"features and labels must have shapes (n, F) and (n,), got {features.shape} and "
             f"{labels.shape}"
         )
     if names is not None and len(names) != features.shape[1]:
@@ -268,5 +268,5 @@ def _validated_strengths(method: str, strengths: Sequence[float] | None) -> tupl
         raise ValueError("there is no strength to train with")
     for value in strengths:
         if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"a strength must be positive and finite, not {value!r}")
+            raise ValueError(f"a strength must be positive and finite, got {value!r}")
     return strengths

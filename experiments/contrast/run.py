@@ -83,7 +83,7 @@ def contrast_accuracy(
         If an alpha is not positive, or there are no images.
     """
     if any(alpha <= 0 for alpha in alphas):
-        raise ValueError(f"every contrast factor must be greater than 0, not {list(alphas)}")
+        raise ValueError(f"every contrast factor must be greater than 0, got {list(alphas)}")
     correct = [0] * len(alphas)
     n_images = 0
     with evaluation_mode(model):

@@ -88,7 +88,7 @@ class DataFile(Entry):
         if (self.sha256 is None) == (self.git_blob is None):
             raise ValueError(f"{self.name}: give exactly one of sha256 and git_blob")
         if self.size is None and self.git_blob is None:
-            raise ValueError(f"{self.name}: size is missing; only a git_blob may do without")
+            raise ValueError(f"{self.name}: size is missing; it is optional only with git_blob")
         return self
 
     @property
@@ -217,16 +217,18 @@ def load_dataset(path: str | Path) -> Dataset:
     path = Path(path)
     if not _DATASET_NAME.fullmatch(path.stem):
         raise CatalogueError(
-            f"{path}: the name of the file names the data set: use lower-case letters, digits and _"
+            f"{path}: the file name is the name of the data set: use lower-case letters, digits and _"
         )
     try:
         entry = read_yaml(path)
     except ValueError as error:
         raise CatalogueError(f"{path}: {error}") from error
     if not isinstance(entry, dict):
-        raise CatalogueError(f"{path}: a mapping is expected, with the keys title, homepage, ...")
+        raise CatalogueError(f"{path}: must be a mapping with the keys title, homepage, ...")
     if "name" in entry:
-        raise CatalogueError(f"{path}: unknown key 'name'; the file names the data set")
+        raise CatalogueError(
+            f"{path}: unknown key 'name'; the file name is the name of the data set"
+        )
     try:
         return Dataset.model_validate({"name": path.stem, **entry})
     except ValidationError as error:
@@ -253,7 +255,7 @@ def load_catalogue(folder: str | Path) -> dict[str, Dataset]:
     """
     paths = sorted(Path(folder).glob("*.yaml"))
     if not paths:
-        raise CatalogueError(f"{folder}: there is no data set; expected one NAME.yaml for each")
+        raise CatalogueError(f"{folder}: there is no data set; each must be a file NAME.yaml")
     return {path.stem: load_dataset(path) for path in paths}
 
 
@@ -342,7 +344,7 @@ def read_verified(path: str | Path, file: DataFile) -> bytes:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"{path} is missing: fetch it, or put the file there ({file.description})"
+            f"{path} is missing: download it, or put the file at that path ({file.description})"
         ) from error
     digest = file.new_hash(len(content))
     digest.update(content)

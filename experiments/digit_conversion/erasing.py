@@ -161,7 +161,7 @@ def pixels_to_erase(
     flat = difference.flatten(1)
     if not 0 < n_pixels < flat.shape[1]:
         raise ValueError(
-            f"n_pixels must be between 1 and {flat.shape[1] - 1} for these images, it is {n_pixels}"
+            f"n_pixels must be between 1 and {flat.shape[1] - 1} for these images, got {n_pixels}"
         )
     ordered, order = flat.sort(dim=1, descending=True, stable=True)
     if rule == "published":

@@ -81,7 +81,7 @@ def of_class(data: ImageTensors, digit: int, n_images: int | None) -> tuple[Tens
     indices = (data.labels == digit).nonzero().flatten().tolist()
     if len(indices) < (n_images or 1):
         raise ValueError(
-            f"{n_images or 1} test images of the class {digit} asked for, but there are only "
+            f"{n_images or 1} test images of the class {digit} requested, but there are only "
             f"{len(indices)}; lower digit_conversion.n_images, or raise limit_images"
         )
     indices = indices[:n_images]

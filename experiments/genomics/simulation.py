@@ -140,7 +140,7 @@ def simulate_sequences(
         distributions, or if the instances may not find room.
     """
     if len(motifs) != 2:
-        raise ValueError(f"two motifs are needed, not {len(motifs)}")
+        raise ValueError(f"there must be two motifs, got {len(motifs)}")
     matrices = {name: with_pseudocount(pwm) for name, pwm in motifs.items()}
     widths = [len(pwm) for pwm in matrices.values()] * len(INSTANCE_COUNTS)
     # Every earlier instance takes its own bases and, from the starts of the next one, up to a
@@ -262,13 +262,13 @@ def _free_start(free: Tensor, width: int, generator: torch.Generator | None) -> 
 def _checked_pwm(pwm: Tensor) -> Tensor:
     if pwm.dim() != 2 or pwm.shape[1] != len(BASES) or len(pwm) == 0:
         raise ValueError(
-            f"a position weight matrix has shape (length, {len(BASES)}), not {tuple(pwm.shape)}"
+            f"a position weight matrix must have shape (length, {len(BASES)}), got {tuple(pwm.shape)}"
         )
     wrong = ((pwm.sum(dim=1) - 1).abs() > 1e-3) | (pwm < 0).any(dim=1)
     if wrong.any():
         position = int(wrong.int().argmax())
         raise ValueError(
-            f"position {position} of a position weight matrix is no probability distribution: "
+            f"position {position} of a position weight matrix is not a probability distribution: "
             f"{pwm[position].tolist()}"
         )
     return pwm
