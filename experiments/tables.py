@@ -1,4 +1,4 @@
-"""From measurements to tables: reading, naming as the paper does, exporting."""
+"""Tables from measurements: reading, naming as in the paper, exporting."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_measurements(paths: Sequence[str]) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If there is no file, a file is empty, or the files have different columns.
+        If no files are given, a file is empty, or the files have different columns.
     """
     if not paths:
         raise ValueError("no measurements given: run this notebook through Snakemake")
@@ -44,12 +44,12 @@ def read_measurements(paths: Sequence[str]) -> pd.DataFrame:
 
 
 def label_rows(frame: pd.DataFrame, **labels: str) -> pd.DataFrame:
-    """Put columns that say what all rows belong to in front of a table."""
+    """Put columns with constant labels in front of a table."""
     return pd.concat([pd.DataFrame(labels, index=frame.index), frame], axis="columns")
 
 
 def read_published(path: str | Path) -> pd.DataFrame:
-    """Read numbers that a paper prints, with nets and methods named as in our tables.
+    """Read published numbers, with nets and methods named as in our tables.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def read_published(path: str | Path) -> pd.DataFrame:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Print a number with a few significant digits, in powers of ten where it is tiny.
+    """Format a number with a few significant digits, tiny ones in powers of ten.
 
     A missing value is a dash.
     """
@@ -111,7 +111,7 @@ def export_table(
     Parameters
     ----------
     shown : pandas.DataFrame
-        Its cells as texts.
+        Its cells as text.
     markdown, latex : str
         The files to write.
     caption : str
@@ -134,7 +134,7 @@ def export_table(
 def provenance(paths: Sequence[str]) -> pd.DataFrame:
     """Return the provenance of measurements: a row per machine, commit and set of versions.
 
-    Where the work was split into shards, it is the shards that count.
+    If the work was split into shards, their provenance is returned.
     """
     files: list[Mapping[str, Any]] = [json.loads(Path(path).read_text()) for path in paths]
     facts = [part for file in files for part in file.get("shards", [file])]

@@ -37,7 +37,7 @@ def select_strength(validation_auc: np.ndarray) -> int:
     Parameters
     ----------
     validation_auc : numpy.ndarray of shape (L, R)
-        Of the chosen epoch, for L strengths and R repetitions.
+        At the selected epoch, for L strengths and R repetitions.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def select_strength(validation_auc: np.ndarray) -> int:
     Raises
     ------
     ValueError
-        If the shape is another one or a value is nan.
+        If the shape is wrong or a value is nan.
 
     References
     ----------

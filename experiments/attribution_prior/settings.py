@@ -37,7 +37,7 @@ class PriorSettings:
     Parameters
     ----------
     n_train, n_validation : int
-        Rows to train on and to choose the epoch on; all others are test rows.
+        Rows to train on and to select the epoch with; all others are test rows.
     hidden : tuple of int
         Widths of the hidden layers.
     epochs : int

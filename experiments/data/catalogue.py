@@ -43,7 +43,7 @@ _DATASET_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class CatalogueError(ValueError):
-    """A mistake in an entry of the catalogue, or a name that it does not hold."""
+    """A mistake in an entry of the catalogue, or an unknown name."""
 
 
 class DigestError(ValueError):
@@ -70,7 +70,7 @@ class DataFile(Entry):
     ------
     pydantic.ValidationError
         A ValueError: the name is not plain, the size is not positive or is missing next to a
-        SHA-256, or there is not exactly one digest.
+        SHA-256, or the number of digests is not one.
     """
 
     name: FileName
@@ -133,7 +133,7 @@ class Dataset(Entry):
         Name of its file in the catalogue, without the suffix.
     title, homepage, licence, citation : str
         One line about it, the address that describes it, its terms of use (an SPDX identifier
-        where there is one), and the reference to cite.
+        if one exists), and the reference to cite.
     sources : tuple of Source
         In the order in which they are tried.
     files : tuple of DataFile
@@ -212,12 +212,13 @@ def load_dataset(path: str | Path) -> Dataset:
     CatalogueError
         In one line, if the entry is malformed, with the file, the key and the allowed values.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     """
     path = Path(path)
     if not _DATASET_NAME.fullmatch(path.stem):
         raise CatalogueError(
-            f"{path}: the file name is the name of the data set: use lower-case letters, digits and _"
+            f"{path}: the file name is the name of the data set: use lower-case letters, digits "
+            "and _"
         )
     try:
         entry = read_yaml(path)
@@ -251,7 +252,7 @@ def load_catalogue(folder: str | Path) -> dict[str, Dataset]:
     Raises
     ------
     CatalogueError
-        If an entry is malformed, or there is none.
+        If an entry is malformed, or the folder has none.
     """
     paths = sorted(Path(folder).glob("*.yaml"))
     if not paths:
@@ -278,7 +279,8 @@ def choose(
     Raises
     ------
     CatalogueError
-        If there is no such data set, or it lacks the section; the message lists those that have it.
+        If the data set does not exist, or it lacks the section; the message lists those that have
+        it.
     """
     if name in catalogue and getattr(catalogue[name], section) is not None:
         return catalogue[name]
@@ -335,7 +337,7 @@ def read_verified(path: str | Path, file: DataFile) -> bytes:
     Raises
     ------
     FileNotFoundError
-        If there is no file.
+        If the file does not exist.
     DigestError
         If its size or its digest is not the expected one.
     """

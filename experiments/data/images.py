@@ -137,8 +137,8 @@ def split_train_validation(
     n_classes = len(np.unique(labels))
     if not n_classes <= count <= len(labels) - n_classes:
         raise ValueError(
-            f"{count} of {len(labels)} images for validation: with {n_classes} classes it must be from "
-            f"{n_classes} to {len(labels) - n_classes}"
+            f"{count} of {len(labels)} images for validation: with {n_classes} classes it must be "
+            f"from {n_classes} to {len(labels) - n_classes}"
         )
     train, held_out = train_test_split(
         np.arange(len(labels)), test_size=count, stratify=labels, random_state=seed
@@ -163,8 +163,8 @@ def normalisation(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, .
     Raises
     ------
     ValueError
-        If the images are not such bytes, there is none, or a channel is constant, so that nothing
-        could be divided by its standard deviation.
+        If the images are not such bytes, there are no images, or a channel is constant, so that
+        its standard deviation is zero.
     """
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.size == 0:
         raise ValueError(

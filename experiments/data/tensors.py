@@ -112,7 +112,7 @@ class ImageTensors(Batches):
         Raises
         ------
         ValueError
-            If there are fewer images than asked for.
+            If there are fewer images than requested.
         """
         if n_images is None:
             return self

@@ -24,7 +24,7 @@ PSEUDOCOUNT = 0.001
 
 @dataclass(frozen=True)
 class SimulatedSequences:
-    """Sequences, their labels, and where the motifs are.
+    """Sequences, their labels, and the places of the motifs.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def simulate_sequences(
     ------
     ValueError
         If there are not two motifs, if a matrix or the background is not made of probability
-        distributions, or if the instances may not find room.
+        distributions, or if the instances may not fit into a sequence.
     """
     if len(motifs) != 2:
         raise ValueError(f"there must be two motifs, got {len(motifs)}")
@@ -262,7 +262,8 @@ def _free_start(free: Tensor, width: int, generator: torch.Generator | None) -> 
 def _checked_pwm(pwm: Tensor) -> Tensor:
     if pwm.dim() != 2 or pwm.shape[1] != len(BASES) or len(pwm) == 0:
         raise ValueError(
-            f"a position weight matrix must have shape (length, {len(BASES)}), got {tuple(pwm.shape)}"
+            f"a position weight matrix must have shape (length, {len(BASES)}), got "
+            f"{tuple(pwm.shape)}"
         )
     wrong = ((pwm.sum(dim=1) - 1).abs() > 1e-3) | (pwm < 0).any(dim=1)
     if wrong.any():

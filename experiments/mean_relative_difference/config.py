@@ -25,7 +25,8 @@ class Settings(Section):
     method: Quadrature = Field("gausslegendre", description="quadrature rule of IG")
     batch_size: Count = Field(
         16,
-        description="images per batch; part of the definition: a mean over batches of ratios of batch means",
+        description="images per batch; part of the definition: a mean over batches of ratios of "
+        "batch means",
     )
     internal_batch_size: Count = Field(
         128, description="rows per pass through the net; affects memory and speed, not the result"
