@@ -31,7 +31,8 @@ from experiments.settings import (
 __all__ = ["Config", "ConfigError", "check_config", "config_model", "experiment_names"]
 
 Folder = Annotated[
-    str, Must(lambda path: path.isprintable() and path.strip() == path != "", "the path of a folder")
+    str,
+    Must(lambda path: path.isprintable() and path.strip() == path != "", "the path of a folder"),
 ]
 ImageDataset = Annotated[
     str, OneOf(lambda: datasets_with("images"), lambda name: catalogue()[name].title)
