@@ -97,8 +97,8 @@ def calls(experiment, variant=None):
     }
 
 
-def functions(experiment):
-    return [call["function"] for call in calls(experiment).values()]
+def functions(experiment, variant=None):
+    return [call["function"] for call in calls(experiment, variant).values()]
 
 
 # --- files, seeds and settings ------------------------------------------------------------------
