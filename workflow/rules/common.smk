@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 if workflow.basedir not in sys.path:
     sys.path.insert(0, workflow.basedir)
 
-from experiments.claims import load_claims
+from experiments.claim_list import load_claims
 from experiments.config import ConfigError, check_config, experiment_names
 from experiments.data.catalogue import CatalogueError, load_catalogue
 from experiments.dependencies import import_closure
