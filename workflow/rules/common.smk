@@ -72,7 +72,7 @@ def code(script, notebook=None, named=None):
     # When a job is planned, not when the rules are read: most processes plan one job.
     def files(wildcards):
         names = named(wildcards) if named is not None else []
-        return closure(tuple(paths), tuple(sorted({name.split(":")[0] for name in names})))
+        return closure(tuple(paths), tuple(sorted(set(names))))
 
     return files
 
