@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 
 from experiments.claim_list import Claim, ClaimError, Expectation, load_claims
-from experiments.tables import number, read_published
+from experiments.published import read_published
+from experiments.tables import number
 
 __all__ = [
     "Claim",
@@ -117,7 +118,7 @@ def judge(
     tables : mapping of str to pandas.DataFrame
         Our tables by name.
     published : mapping of str to pandas.DataFrame
-        Tables of published numbers by name, as `experiments.tables.read_published` reads them.
+        Tables of published numbers by name, as `experiments.published.read_published` reads them.
 
     Returns
     -------

@@ -18,7 +18,7 @@ from experiments.claims import (
     load_claims,
     readable,
 )
-from experiments.tables import read_published
+from experiments.published import read_published
 
 TABLE = pd.DataFrame(
     {
