@@ -133,8 +133,8 @@ def test_code_cells_of_a_notebook_count(project):
 
 
 def test_modules_can_be_given_by_name(project):
-    named = ("experiments.state.keep", "xgradient.ranking.worst")
-    files = found(project, "import experiments.log\n", named)
+    modules = ("experiments.state.keep", "xgradient.ranking.worst")
+    files = found(project, "import experiments.log\n", modules)
     assert files == {
         "experiments/log.py",
         "experiments/names.py",
@@ -142,6 +142,14 @@ def test_modules_can_be_given_by_name(project):
         "experiments/state/keep.py",
         "xgradient/ranking/worst.py",
     }
+
+
+def test_what_a_module_holds_can_be_given_by_name_without_its_siblings(project):
+    assert found(project, "", ["xgradient.ranking:worst"]) == {"xgradient/ranking/worst.py"}
+    assert found(project, "", ["xgradient.ranking:top"]) == BEST
+    assert found(project, "", ["xgradient.saliency:saliency"]) == {"xgradient/saliency.py"}
+    with pytest.raises(ModuleNotFoundError, match=r"registry: .*ranking has no 'mean'"):
+        found(project, "", ["xgradient.ranking:mean"])
 
 
 @pytest.mark.parametrize(
@@ -192,7 +200,7 @@ def jobs(root, tmp_path_factory):
     return [job for job in planned if job["script"]]
 
 
-def named_modules(job):
+def named(job):
     """Return what a job imports by name: builders of the nets that it has, and its methods."""
     names = {job["builder"]} - {None}
     for path in job["input"]:
@@ -205,14 +213,14 @@ def named_modules(job):
         # The attribution maps have methods by variant.
         calls = [entry] if "function" in entry else entry.values()
         names |= {call["function"] for call in calls}
-    return sorted({name.split(":")[0] for name in names})
+    return sorted(names)
 
 
 @pytest.fixture(scope="module")
 def recorded(root, jobs):
     """Return who imports what, found by importing everything in one fresh interpreter."""
     paths = {path for job in jobs for path in (job["script"], job["notebook"]) if path}
-    modules = {module for job in jobs for module in named_modules(job)}
+    modules = {name.split(":")[0] for job in jobs for name in named(job)}
     return run(imports.__file__, root, *sorted(paths), "--", *sorted(modules), cwd=root)
 
 
@@ -230,7 +238,7 @@ def test_the_code_that_jobs_declare_is_what_their_scripts_load(root, jobs, recor
         expected = set()
         for path in (job["script"], job["notebook"]):
             if path:
-                expected |= imports.closure(recorded, path, named_modules(job))
+                expected |= imports.closure(recorded, path, named(job))
         label = f"{job['rule']} {job['wildcards']}"
         assert set(job["code"]) == expected, label
         assert expected <= loaded, label
@@ -243,6 +251,13 @@ def test_what_loads_beside_the_code_comes_through_packages_that_only_reexport(ro
     assert {"experiments/contrast/run.py", "xgradient/models/alexnet.py"} <= names
     assert "xgradient/homogeneous/__init__.py" not in names
     assert "xgradient/models/vgg.py" not in names and "experiments/tables.py" in names
+    # Nor what only names things for readers: the registries.
+    assert not [name for name in names if name.startswith("experiments/methods/")]
+    assert not [name for name in names if "architectures" in name]
+    (job,) = (job for job in jobs if job["rule"] == "measure_toys")
+    names = {Path(path).name for path in job["code"]}
+    assert {"saliency.py", "integrated_gradients.py"} <= names
+    assert not names & {"x_gradient.py", "expected_gradients.py"}
 
 
 def is_x_alexnet(job):

@@ -39,7 +39,9 @@ def record(root: str, paths: list[str], modules: list[str]) -> dict:
         return real_import(name, globals, locals, fromlist, level)
 
     def noted_import_module(name, package=None):
-        note(sys._getframe(1).f_globals.get("__file__"), name, ())
+        # A registry finds its modules by a function of another file: they belong to its package.
+        parent = sys.modules.get(name.rpartition(".")[0])
+        note(getattr(parent, "__file__", None), name, ())
         return real_import_module(name, package)
 
     builtins.__import__, importlib.import_module = noted_import, noted_import_module
@@ -81,11 +83,12 @@ def only_reexports(path: str) -> bool:
     return True
 
 
-def closure(recorded: dict, path: str, modules: list[str]) -> set[str]:
-    """Return the files that a script, and modules imported by name, depend on."""
+def closure(recorded: dict, path: str, named: list[str]) -> set[str]:
+    """Return the files that a script, and what is named as "module:name", depend on."""
     imports, files = recorded["imports"], recorded["files"]
     found: set[str] = set()
-    todo = [(module, []) for module in modules] + list(map(tuple, imports.get(path, [])))
+    todo = [(module, [name]) for module, _, name in (each.partition(":") for each in named)]
+    todo += map(tuple, imports.get(path, []))
     while todo:
         module, names = todo.pop()
         reached = _behind(module, names, files)
