@@ -41,7 +41,7 @@ class SharedConfig(Section):
         "data", description="folder for downloaded files; kept when results are deleted"
     )
     seed: int = Field(
-        0, ge=0, description="every job derives its own seed from this one and its own names"
+        0, ge=0, description="every job derives its own seed from this one and its name"
     )
     device: Literal["cpu", "cuda"] = Field(
         "cpu", description="cuda also asks the scheduler for one GPU per job"
@@ -53,7 +53,7 @@ class SharedConfig(Section):
     validation_images: int = Field(
         5000,
         ge=10,
-        description="split off the training images, stratified; chooses the best epoch",
+        description="split off the training images, stratified; select the best epoch",
     )
     limit_images: Count | None = Field(
         None, description="use only the first N training and N test images; null: all"

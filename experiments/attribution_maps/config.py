@@ -27,7 +27,9 @@ class Settings(Section):
     POSITION = 50
 
     architecture: Architecture = Field("alexnet", description="one of networks.architectures")
-    n_images: int = Field(4, ge=1, description="the first test image of as many classes")
+    n_images: int = Field(
+        4, ge=1, description="number of classes; the first test image of each is shown"
+    )
     variants: List[Variant] = Field(("regular", "x"), description="nets to explain")
     alphas: List[Positive] = Field((1.0, 0.5, 0.1), description="factors on the normalised image")
     methods: List[Annotated[str, MethodFor("attribution_maps")]] = Field(

@@ -28,11 +28,11 @@ class Perceptron(Section):
 
     n_train: Several = Field(100, description="training rows")
     n_validation: Several = Field(
-        100, description="rows that choose the epoch and lambda; all others are test rows"
+        100, description="rows that select the epoch and lambda; all others are test rows"
     )
     hidden: RepeatableList[Count] = Field((512, 128, 32), description="widths of the layers")
     epochs: Count = Field(100, description="steps of Adam, each on all training rows")
-    learning_rate: Positive = Field(1e-3, description="of Adam, constant")
+    learning_rate: Positive = Field(1e-3, description="constant")
 
 
 class EgReferences(Section):
@@ -51,7 +51,7 @@ class IntegratedGradients(Section):
     n_steps: Count = Field(32, description="gradient evaluations per training row and step")
     strength: Positive = Field(1.0, alias="lambda", description="factor of the prior")
     n_repetitions: Several = Field(2, description="at most as many as above")
-    epochs: Count = Field(5, description="fewer than above: no scores, and the time is scaled")
+    epochs: Count = Field(5, description="fewer than above: not scored, and the time is scaled up")
 
 
 class RepetitionBootstrap(Bootstrap):
@@ -94,7 +94,7 @@ class Settings(Section):
     )
     lambdas: List[Positive] = Field(
         (0.01, 0.1, 1.0, 10.0, 100.0),
-        description="factors of the prior; validation ROC-AUC chooses one",
+        description="factors of the prior; the validation ROC-AUC selects one",
     )
     n_references: Count = Field(1, description="k of EG (k): references per row and step")
     settings: Perceptron = part("network, split of the data and training")

@@ -34,7 +34,7 @@ Task = Annotated[
 
 
 class Training(Section):
-    """Adam on all 60,000 images; the last epoch counts."""
+    """Adam on all 60,000 images; the last epoch is kept."""
 
     epochs: int = Field(5, ge=0, description="passes over the training images")
     batch_size: Count = Field(128, description="images per step")
@@ -42,7 +42,7 @@ class Training(Section):
         5e-3, description="largest of the schedule; the paper: 1.0e-3, constant"
     )
     schedule: Literal["one_cycle", "cosine", "constant"] = Field(
-        "one_cycle", description="learning rate"
+        "one_cycle", description="course of the learning rate"
     )
     clip_norm: Positive | None = Field(1.0, description="largest gradient norm; null: no clipping")
 
@@ -60,7 +60,7 @@ class Example(Section):
     weights: Weights = Field("trained", description="one of weights")
     task: Task = Field((8, 6), description="one of tasks")
     method: DigitMethod = Field(
-        "deeplift_revealcancel", description="takes the image with its highest score"
+        "deeplift_revealcancel", description="the image with its highest score is shown"
     )
     classes: List[Digit] = Field((8, 3, 6), description="contributions to these logits")
 
@@ -72,7 +72,7 @@ class Settings(Section):
 
     weights: List[Weights] = Field(
         ("trained",),
-        description="trained: here; published: by the authors (see config/published.yaml)",
+        description="trained: by this run; published: by the authors (see config/published.yaml)",
     )
     tasks: List[Task] = Field(
         ((8, 3), (8, 6), (9, 1), (4, 1)),
@@ -106,8 +106,8 @@ class Settings(Section):
     )
     n_pixels: int = Field(157, ge=1, le=783, description="20 % of 28 × 28")
     n_images: Count | None = Field(None, description="test images per class; null: all")
-    batch_size: Count = Field(250, description="images that are attributed together")
-    training: Training = part("regular net: Adam on all 60,000 images; the last epoch counts")
+    batch_size: Count = Field(250, description="images attributed together")
+    training: Training = part("regular net: Adam on all 60,000 images; the last epoch is kept")
     x: XTraining = part(
         "the same for the X-DNN, which starts from the stripped net; released weights are only "
         "stripped"

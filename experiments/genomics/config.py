@@ -52,7 +52,7 @@ class Settings(Section):
 
     weights: List[Literal["trained", "published"]] = Field(
         ("trained",),
-        description="trained: here, on sequences simulated here; published: the authors' net on "
+        description="trained: by this run, on simulated sequences; published: the authors' net on "
         "their test sequences (downloaded; see config/published.yaml)",
     )
     n_per_class: Count = Field(
@@ -61,9 +61,9 @@ class Settings(Section):
     # From 153 on, three instances of both motifs always find room.
     length: int = Field(200, ge=153, description="bases")
     background: Frequencies = Field(
-        (0.3, 0.2, 0.2, 0.3), description="A, C, G, T: in simulation, reference and log-odds"
+        (0.3, 0.2, 0.2, 0.3), description="A, C, G, T; used in simulation, reference and log-odds"
     )
-    validation_sequences: int = Field(800, ge=10, description="chooses the best epoch")
+    validation_sequences: int = Field(800, ge=10, description="select the best epoch")
     test_sequences: int = Field(800, ge=10, description="as many as in the released test split")
     training: Training = part("Adam, one cycle of the learning rate")
     methods: List[Annotated[str, MethodFor("genomics")]] = Field(
@@ -82,7 +82,7 @@ class Settings(Section):
     )
     # The tenth hit still finds room between the nine before it.
     n_hits: int = Field(5, ge=1, le=10, description="hits per motif and sequence")
-    strong: float = Field(7.0, description="natural log-odds from which a hit must be found")
+    strong: float = Field(7.0, description="natural log-odds from which on a hit is strong")
 
     @model_validator(mode="after")
     def _check_training_sequences(self) -> Settings:

@@ -24,7 +24,7 @@ class Settings(Section):
     POSITION = 30
 
     n_images: Count = Field(6, description="test images, attributed together")
-    internal_batch_size: Count = Field(128, description="rows of one pass through the net")
+    internal_batch_size: Count = Field(128, description="rows per pass through the net")
     variants: List[Variant] = Field(("regular", "x"), description="nets to measure")
     methods: List[Quadrature] = Field(
         (
@@ -41,7 +41,7 @@ class Settings(Section):
         description="the trapezoid rule starts at 2 steps",
     )
     reference_steps: Count = Field(
-        300, description="steps of the Gauss-Legendre rule, the reference"
+        300, description="steps of the reference, the Gauss-Legendre rule"
     )
 
     @model_validator(mode="after")

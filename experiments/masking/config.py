@@ -64,7 +64,9 @@ class Examples(Section):
 
     architecture: Architecture = Field("alexnet", description="one of networks.architectures")
     variant: Variant = Field("x", description="net to explain")
-    n_images: int = Field(2, ge=1, description="the first test image of as many classes")
+    n_images: int = Field(
+        2, ge=1, description="number of classes; the first test image of each is shown"
+    )
     fractions: List[Fraction] = Field((0.01, 0.05, 0.2, 1.0), description="of pixels kept")
 
 
@@ -82,10 +84,10 @@ class Settings(Section):
         2, description="jobs per net that share the images; the result does not depend on it"
     )
     batch_size: Count = Field(
-        50, description="images that are attributed together; shards are whole batches"
+        50, description="images attributed together; shards consist of whole batches"
     )
     masked_batch_size: Count = Field(
-        96, description="masked images per forward pass; one image has at most 96"
+        96, description="masked images per forward pass; one image needs at most 96"
     )
     methods: List[Annotated[str, MethodFor("masking")]] = Field(
         (
@@ -101,18 +103,18 @@ class Settings(Section):
     )
     n_steps: Count = Field(128, description="steps of IG")
     internal_batch_size: Count = Field(
-        64, description="rows of one pass of IG through the net: memory and speed"
+        64, description="rows per pass of IG; affects memory and speed, not the result"
     )
     precision: Precisions = part(
         "RAM ranks the smallest attributions, which are rounding noise in float32; where IG and XG "
         "are the same function, they must rank them alike"
     )
-    fractions: Fractions = part("of pixels kept, in equal ratios")
+    fractions: Fractions = part("of pixels kept, evenly spaced on a logarithmic scale")
     kernel_size: OddSize | None = Field(
         None, description="width of the blur in pixels, odd; null: 51/224 of the image side"
     )
     sigma: Positive | None = Field(
-        None, description="of the blur, in pixels; null: 41/224 of the image side"
+        None, description="sigma of the blur in pixels; null: 41/224 of the image side"
     )
     insertion_deletion: Several | None = Field(
         8,

@@ -22,17 +22,19 @@ class Settings(Section):
     n_steps: Count = Field(128, description="gradient evaluations of IG")
     method: Quadrature = Field("gausslegendre", description="quadrature rule of IG")
     batch_size: Count = Field(
-        16, description="part of the definition: a mean over batches of ratios of batch means"
+        16,
+        description="images per batch; part of the definition: a mean over batches of ratios of "
+        "batch means",
     )
     internal_batch_size: Count = Field(
-        128, description="rows of one pass through the net: memory and speed, not the result"
+        128, description="rows per pass through the net; affects memory and speed, not the result"
     )
     variants: List[Variant] = Field(
         ("regular", "x"), description="nets to measure; also possible: stripped"
     )
     n_images: Annotated[dict[Arithmetic, Count], Field(min_length=1)] = Field(
         {"float32": 64, "float64": 16, "bfloat16": 16, "tf32": 32},
-        description="test images per arithmetic; the last two round the operands of every "
+        description="test images per precision; the last two round the operands of every "
         "convolution and matrix product to bfloat16 and to TF32",
     )
 

@@ -1,4 +1,4 @@
-"""MARD of one net, in several arithmetics."""
+"""MARD of one net, by arithmetic."""
 
 from __future__ import annotations
 

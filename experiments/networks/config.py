@@ -37,7 +37,8 @@ class Optimisation(Section):
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="SGD has momentum 0.9")
     weight_decay: float = Field(1e-4, ge=0, description="on all parameters")
     schedule: Literal["one_cycle", "cosine", "step", "constant"] = Field(
-        "one_cycle", description="learning rate; step: divided by 10 every step_epochs"
+        "one_cycle",
+        description="course of the learning rate; step: divided by 10 every step_epochs",
     )
     step_epochs: Count = Field(30, description="epochs, for schedule: step")
     clip_norm: Positive | None = Field(1.0, description="largest gradient norm; null: no clipping")

@@ -58,19 +58,19 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         """Check every value."""
         if self.epochs < 0:
-            raise ValueError(f"epochs must not be negative, not {self.epochs}")
+            raise ValueError(f"epochs must be at least 0, got {self.epochs}")
         for name in ("batch_size", "learning_rate", "step_epochs"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.weight_decay < 0:
-            raise ValueError(f"weight_decay must not be negative, not {self.weight_decay}")
+            raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay}")
         if self.clip_norm is not None and not self.clip_norm > 0:
-            raise ValueError(f"clip_norm must be positive or null, not {self.clip_norm}")
+            raise ValueError(f"clip_norm must be positive or null, got {self.clip_norm}")
         if self.optimizer not in ("adamw", "sgd"):
-            raise ValueError(f"optimizer must be adamw or sgd, not {self.optimizer!r}")
+            raise ValueError(f"optimizer must be adamw or sgd, got {self.optimizer!r}")
         if self.schedule not in ("one_cycle", "cosine", "step", "constant"):
             raise ValueError(
-                f"schedule must be one_cycle, cosine, step or constant, not {self.schedule!r}"
+                f"schedule must be one_cycle, cosine, step or constant, got {self.schedule!r}"
             )
 
     @classmethod
