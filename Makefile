@@ -28,7 +28,7 @@ setup: .venv/installed
 
 # config.yaml and its schema for editors, from the models in experiments/*/config.py.
 config: setup
-	$(BIN)/python -m experiments.config --write config.yaml --schema config/schema.json
+	$(BIN)/python -m experiments.config_file --write config.yaml --schema config/schema.json
 
 # The checks of .pre-commit-config.yaml, over everything.
 lint: setup

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pandas as pd
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from experiments.tables import number, read_published
+from experiments.claim_list import Claim, ClaimError, Expectation, load_claims
+from experiments.published import read_published
+from experiments.tables import number
 
 __all__ = [
     "Claim",
@@ -31,98 +31,6 @@ __all__ = [
 HOLDS, FAILS, NOT_TESTABLE = "holds", "fails", "not testable here"
 # Marks the columns of the rows that are compared with.
 OTHER = " of the other"
-
-Value = str | int | float | bool
-Selection = dict[str, Value | Annotated[list[Value], Field(min_length=1)]]
-Names = Annotated[list[str], Field(min_length=1)]
-
-
-class ClaimError(ValueError):
-    """A claim that is malformed and cannot be judged."""
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Expectation(_Entry):
-    """Bounds that every value, or difference, must meet.
-
-    ``within`` bounds the absolute value, ``equals`` the value itself, and ``same`` asks for equal
-    texts.
-    """
-
-    at_least: float | None = None
-    more_than: float | None = None
-    at_most: float | None = None
-    less_than: float | None = None
-    within: float | None = Field(None, ge=0)
-    equals: float | None = None
-    same: Literal[True] | None = None
-
-    @model_validator(mode="after")
-    def _asks_for_something(self) -> Expectation:
-        if not self.model_fields_set:
-            raise ValueError(f"give one or more of {', '.join(type(self).model_fields)}")
-        return self
-
-    def __str__(self) -> str:
-        """Return the bounds in symbols."""
-        if self.same:
-            return "the same"
-        symbols = {
-            "at_least": "≥",
-            "more_than": ">",
-            "at_most": "≤",
-            "less_than": "<",
-            "within": "±",
-            "equals": "=",
-        }
-        bounds = {name: getattr(self, name) for name in symbols}
-        return ", ".join(f"{symbols[name]} {b:g}" for name, b in bounds.items() if b is not None)
-
-
-class PublishedNumber(_Entry):
-    """A number of ``workflow/published/TABLE.csv``, of rows that agree in the columns ``by``."""
-
-    table: str
-    by: Names
-    column: str | None = Field(None, description="by default that of the claim")
-    rows: Selection = {}
-
-
-class Claim(_Entry):
-    """A statement of a paper and the numbers of this project that decide about it.
-
-    ``rows`` of ``table`` give the value of ``column``, or of each of several columns. With
-    ``against`` the value of other rows of the table, equal to them in ``by``, is subtracted; with
-    ``published`` a number that the paper prints. ``needs`` names the rows without which the claim
-    cannot be tested. ``not_where_both`` leaves out pairs in which both values are this one, since
-    they allow no comparison.
-    """
-
-    claim: Annotated[str, Field(min_length=1)]
-    source: Annotated[str, Field(min_length=1)]
-    scope: Literal["exact", "qualitative"]
-    table: str
-    rows: Selection
-    column: str | Names
-    expect: Expectation
-    needs: Selection = {}
-    against: Selection | None = None
-    by: Names | None = None
-    published: PublishedNumber | None = None
-    not_where_both: float | None = None
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Claim:
-        if (self.against is None) != (self.by is None):
-            raise ValueError("against and by belong together: give both or neither")
-        if self.against is not None and self.published is not None:
-            raise ValueError("give against or published, not both")
-        if self.not_where_both is not None and self.against is None:
-            raise ValueError("not_where_both needs against")
-        return self
 
 
 @dataclass(frozen=True)
@@ -146,31 +54,6 @@ class Verdict:
     lowest: float = float("nan")
     highest: float = float("nan")
     remark: str = ""
-
-
-def load_claims(path: str | Path) -> list[Claim]:
-    """Read the list of claims and check it.
-
-    Raises
-    ------
-    ClaimError
-        In one line: the file, the claim, the key, and what is wrong with it.
-    """
-    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    if not isinstance(entries, list) or not entries:
-        raise ClaimError(f"{path}: must be a list of claims")
-    claims = []
-    for position, entry in enumerate(entries, start=1):
-        try:
-            claims.append(Claim.model_validate(entry))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the claim"
-            name = entry.get("claim", "") if isinstance(entry, dict) else ""
-            raise ClaimError(
-                f"{path}: claim {position} {name!r}: {where}: {first['msg']}"
-            ) from error
-    return claims
 
 
 def judge_claims(
@@ -235,7 +118,7 @@ def judge(
     tables : mapping of str to pandas.DataFrame
         Our tables by name.
     published : mapping of str to pandas.DataFrame
-        Tables of published numbers by name, as `experiments.tables.read_published` reads them.
+        Tables of published numbers by name, as `experiments.published.read_published` reads them.
 
     Returns
     -------

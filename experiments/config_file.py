@@ -18,9 +18,10 @@ from typing import Any
 import yaml
 from pydantic.json_schema import GenerateJsonSchema
 
-from experiments.config import Config, check_config, config_model
+from experiments.config import check_config, config_model
 from experiments.config_messages import yaml_number
 from experiments.settings import Section
+from experiments.shared_config import SharedConfig
 
 __all__ = ["config_text", "main", "schema_text"]
 
@@ -59,12 +60,12 @@ def schema_text() -> str:
     return json.dumps(dialect | schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def config_text(config: Config | None = None) -> str:
+def config_text(config: SharedConfig | None = None) -> str:
     """Return a configuration as commented YAML.
 
     Parameters
     ----------
-    config : Config, optional
+    config : SharedConfig, optional
         The configuration, by default that of the default experiment.
 
     Returns
@@ -193,3 +194,7 @@ def main() -> None:
         arguments.write.write_text(config_text(), encoding="utf-8")
     else:
         sys.stdout.write(config_text())
+
+
+if __name__ == "__main__":
+    main()

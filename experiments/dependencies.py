@@ -35,7 +35,8 @@ def import_closure(
     root : path
         The folder that holds the packages.
     modules : iterable of str
-        Modules that are imported by name when the script runs, as ``"xgradient.masking"``.
+        What is imported by name when the script runs: modules, as ``"xgradient.masking"``, or
+        what they hold, as ``"xgradient.attribution:saliency"``.
 
     Returns
     -------
@@ -55,8 +56,13 @@ def import_closure(
     pending: list[Path] = []
     for path in paths:
         pending += _imported_files(Path(path).resolve(), root)
-    for module in modules:
-        pending += _resolve_module(module, root, "the registry")
+    for each in modules:
+        module, _, name = each.partition(":")
+        pending += (
+            _resolve_name(module, name, root, "the registry")
+            if name
+            else _resolve_module(module, root, "the registry")
+        )
     found: set[Path] = set()
     while pending:
         path = pending.pop()
@@ -80,7 +86,7 @@ def _imported_files(path: Path, root: Path) -> tuple[Path, ...]:
     found: list[Path] = []
     for module, name in _imports(path, root):
         if module.split(".")[0] in PACKAGES:
-            found += _resolve_name(module, name, root, path) if name else ()
+            found += _resolve_name(module, name, root, str(path)) if name else ()
             found += () if name else _resolve_module(module, root, str(path))
     if path.name == "__init__.py" and _discovers_modules(path):
         found += sorted(path.parent.glob("*.py"))
@@ -132,14 +138,14 @@ def _absolute(node: ast.ImportFrom, path: Path, root: Path) -> str:
     return ".".join([*parts, *filter(None, [node.module])])
 
 
-def _resolve_name(module: str, name: str, root: Path, importer: Path) -> list[Path]:
+def _resolve_name(module: str, name: str, root: Path, importer: str) -> list[Path]:
     """Find the files behind ``from module import name``."""
     if module.split(".")[0] not in PACKAGES:
         return []
     folder = root.joinpath(*module.split("."))
     init = folder / "__init__.py"
     if not init.is_file():
-        return _resolve_module(module, root, str(importer))
+        return _resolve_module(module, root, importer)
     parents = _own_code(folder, root)
     if name == "*":
         return [init, *parents]
@@ -154,7 +160,7 @@ def _resolve_name(module: str, name: str, root: Path, importer: Path) -> list[Pa
         )
     if source == (module, name):
         return [init, *parents]
-    return [*parents, *_resolve_name(*source, root, init)]
+    return [*parents, *_resolve_name(*source, root, str(init))]
 
 
 def _resolve_module(module: str, root: Path, importer: str) -> list[Path]:

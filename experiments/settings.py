@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -27,9 +27,6 @@ from experiments.methods import method, methods_for
 from experiments.names import QUADRATURES, VARIANTS
 from experiments.networks.architectures import image_architectures
 from experiments.networks.architectures import printed_names as architecture_names
-
-if TYPE_CHECKING:
-    from experiments.config import Config
 
 __all__ = [
     "Architecture",
@@ -51,7 +48,6 @@ __all__ = [
     "UnknownKey",
     "Variant",
     "catalogue",
-    "check_architecture",
     "check_methods_fit",
     "check_quadrature",
     "datasets_with",
@@ -113,13 +109,13 @@ class Section(BaseModel):
     POSITION: ClassVar[int] = 1000
     """Place of an experiment in config.yaml and in the report; equal ones in alphabetical order."""
 
-    def check(self, config: Config) -> None:
+    def check(self, config: Any) -> None:
         """Check the section against other sections.
 
         Parameters
         ----------
-        config : Config
-            The whole configuration; every single section is valid.
+        config : experiments.shared_config.SharedConfig
+            The whole configuration, of which every section is valid by itself.
 
         Raises
         ------
@@ -287,16 +283,6 @@ class Bootstrap(Section):
 
     resamples: Count = Field(2000, description="number of resamples")
     confidence: FractionBelowOne = Field(0.95, description="coverage of the intervals")
-
-
-def check_architecture(config: Config, key: str, architecture: str) -> None:
-    """Refuse an architecture that is not trained."""
-    trained = config.networks.architectures
-    if architecture not in trained:
-        raise Refusal(
-            f"asks for {architecture}, but networks.architectures lists only {', '.join(trained)}",
-            key,
-        )
 
 
 def check_methods_fit(methods: Iterable[str], variants: Iterable[str], where: str) -> None:

@@ -1,4 +1,4 @@
-"""Tables from measurements: reading, naming as in the paper, exporting."""
+"""Tables from measurements: reading, labelling, exporting."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.methods import published_names
-from experiments.networks.architectures import printed_names as network_names
-
 __all__ = [
     "export_table",
     "label_rows",
     "number",
     "provenance",
     "read_measurements",
-    "read_published",
 ]
 
 
@@ -46,45 +42,6 @@ def read_measurements(paths: Sequence[str]) -> pd.DataFrame:
 def label_rows(frame: pd.DataFrame, **labels: str) -> pd.DataFrame:
     """Put columns with constant labels in front of a table."""
     return pd.concat([pd.DataFrame(labels, index=frame.index), frame], axis="columns")
-
-
-def read_published(path: str | Path) -> pd.DataFrame:
-    """Read published numbers, with nets and methods named as in our tables.
-
-    Parameters
-    ----------
-    path : str or Path
-        A file of ``workflow/published/``; the registries know how it names methods and nets.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Its columns, with keys of methods in ``method``; instead of ``model`` and ``variant``,
-        ``arch`` and ``variant`` with keys.
-
-    Raises
-    ------
-    ValueError
-        If the registry of methods does not know a name.
-    """
-    frame = pd.read_csv(path)
-    if "method" in frame:
-        keys = published_names(Path(path).stem)
-        unknown = sorted(set(frame["method"]) - set(keys))
-        if unknown:
-            raise ValueError(
-                f"{path}: no registered method has the published name {', '.join(unknown)}"
-            )
-        frame["method"] = frame["method"].map(keys)
-    if "model" in frame:
-        model = frame.pop("model")
-        is_x = model.str.startswith("X-")
-        if "variant" not in frame:
-            frame.insert(0, "variant", is_x.map({True: "x", False: "regular"}))
-        frame["variant"] = frame["variant"].str.lower()
-        keys = {name: key for key, name in network_names().items()}
-        frame.insert(0, "arch", model.str.removeprefix("X-").map(keys))
-    return frame
 
 
 def number(value: float, digits: int = 3) -> str:

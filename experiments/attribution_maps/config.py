@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -14,12 +14,9 @@ from experiments.settings import (
     Positive,
     Section,
     Variant,
-    check_architecture,
     check_methods_fit,
 )
-
-if TYPE_CHECKING:
-    from experiments.config import Config
+from experiments.shared_config import SharedConfig
 
 __all__ = ["Settings"]
 
@@ -46,7 +43,7 @@ class Settings(Section):
         check_methods_fit(self.methods, self.variants, "attribution_maps.variants")
         return self
 
-    def check(self, config: Config) -> None:
+    def check(self, config: SharedConfig) -> None:
         """Check that the architecture is trained, and that there are enough classes."""
-        check_architecture(config, "architecture", self.architecture)
+        config.check_architecture(self.architecture, "architecture")
         config.check_enough_classes(self.n_images, "n_images")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import Field
 
 from experiments.settings import Count, List, Positive, Section, Variant
-
-if TYPE_CHECKING:
-    from experiments.config import Config
+from experiments.shared_config import SharedConfig
 
 __all__ = ["Settings"]
 
@@ -27,6 +23,6 @@ class Settings(Section):
     n_images: Count | None = Field(1000, description="test images; null: all")
     variants: List[Variant] = Field(("regular", "x"), description="nets to measure")
 
-    def check(self, config: Config) -> None:
+    def check(self, config: SharedConfig) -> None:
         """Check that there are enough test images."""
         config.check_enough_images(self.n_images, "n_images")

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -31,7 +30,6 @@ __all__ = [
     "DataFile",
     "Dataset",
     "DigestError",
-    "choose",
     "find_problem",
     "load_catalogue",
     "load_dataset",
@@ -258,35 +256,6 @@ def load_catalogue(folder: str | Path) -> dict[str, Dataset]:
     if not paths:
         raise CatalogueError(f"{folder}: there is no data set; each must be a file NAME.yaml")
     return {path.stem: load_dataset(path) for path in paths}
-
-
-def choose(
-    catalogue: Mapping[str, Dataset], name: str, section: Literal["images", "mortality"], key: str
-) -> Dataset:
-    """Return the data set that a key of the configuration names.
-
-    Parameters
-    ----------
-    catalogue : mapping of str to Dataset
-        All data sets.
-    name : str
-        The value of the key.
-    section : {"images", "mortality"}
-        The section that the data set must have.
-    key : str
-        The dotted key, for the message.
-
-    Raises
-    ------
-    CatalogueError
-        If the data set does not exist, or it lacks the section; the message lists those that have
-        it.
-    """
-    if name in catalogue and getattr(catalogue[name], section) is not None:
-        return catalogue[name]
-    allowed = [each for each, dataset in catalogue.items() if getattr(dataset, section) is not None]
-    reason = f" ({name} has no section {section!r})" if name in catalogue else ""
-    raise CatalogueError(f"{key} is {name!r}, but must be one of {', '.join(allowed)}{reason}")
 
 
 def find_problem(path: str | Path, file: DataFile) -> str | None:

@@ -65,13 +65,13 @@ def plot_motif_hits(hits: pd.DataFrame, strong: float) -> Figure:
             )
         axes.axhline(0.0, color="0.3", linewidth=0.8)
         axes.axvline(strong, color="0.3", linewidth=0.8, linestyle=":")
-        share = 100 * missed.sum() / is_strong.sum() if is_strong.any() else float("nan")
+        share = f"{100 * missed.sum() / is_strong.sum():.2f} %" if is_strong.any() else "–"
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.2 * (high - low))  # room for the number
         axes.text(
             0.03,
             0.97,
-            f"{share:.2f} %",
+            share,
             transform=axes.transAxes,
             va="top",
             color=palette[3] if missed.any() else "0.2",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import Field, model_validator
 
 from experiments.settings import (
@@ -15,9 +13,7 @@ from experiments.settings import (
     Variant,
     check_quadrature,
 )
-
-if TYPE_CHECKING:
-    from experiments.config import Config
+from experiments.shared_config import SharedConfig
 
 __all__ = ["Settings"]
 
@@ -60,6 +56,6 @@ class Settings(Section):
             )
         return self
 
-    def check(self, config: Config) -> None:
+    def check(self, config: SharedConfig) -> None:
         """Check that there are enough test images."""
         config.check_enough_images(self.n_images, "n_images")

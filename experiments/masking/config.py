@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -19,13 +19,10 @@ from experiments.settings import (
     Section,
     Several,
     Variant,
-    check_architecture,
     check_methods_fit,
     part,
 )
-
-if TYPE_CHECKING:
-    from experiments.config import Config
+from experiments.shared_config import SharedConfig
 
 __all__ = ["Settings"]
 
@@ -132,11 +129,11 @@ class Settings(Section):
         check_methods_fit(self.methods, [self.examples.variant], "masking.examples.variant")
         return self
 
-    def check(self, config: Config) -> None:
+    def check(self, config: SharedConfig) -> None:
         """Check that the architectures are trained, and that every shard has images."""
         for architecture in self.architectures:
-            check_architecture(config, "architectures", architecture)
-        check_architecture(config, "examples.architecture", self.examples.architecture)
+            config.check_architecture(architecture, "architectures")
+        config.check_architecture(self.examples.architecture, "examples.architecture")
         config.check_enough_classes(self.examples.n_images, "examples.n_images")
         config.check_enough_images(self.n_images, "n_images")
         n_images = config.n_images("test") if self.n_images is None else self.n_images

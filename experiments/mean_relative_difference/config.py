@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from experiments.settings import Count, List, Quadrature, Section, Variant, check_quadrature
-
-if TYPE_CHECKING:
-    from experiments.config import Config
+from experiments.shared_config import SharedConfig
 
 __all__ = ["Settings"]
 
@@ -45,7 +43,7 @@ class Settings(Section):
         check_quadrature(self.method, self.n_steps)
         return self
 
-    def check(self, config: Config) -> None:
+    def check(self, config: SharedConfig) -> None:
         """Check that there are enough test images."""
         for arithmetic, n_images in self.n_images.items():
             config.check_enough_images(n_images, f"n_images.{arithmetic}")

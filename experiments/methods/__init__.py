@@ -6,34 +6,19 @@ nothing else lists it.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterable, Mapping
 from functools import cache
-from types import MappingProxyType
 
 from experiments.methods.entry import Method
+from experiments.registry import discover, look_up
 
 __all__ = ["Method", "method", "methods", "methods_for", "printed_names", "published_names"]
 
 
 @cache
 def methods() -> Mapping[str, Method]:
-    """Return every method by its key.
-
-    Raises
-    ------
-    ValueError
-        If two entries have one key.
-    """
-    found: dict[str, Method] = {}
-    for module in pkgutil.iter_modules(__path__):
-        entries = getattr(importlib.import_module(f"{__name__}.{module.name}"), "METHODS", ())
-        for entry in entries:
-            if entry.key in found:
-                raise ValueError(f"two methods have the key {entry.key!r}")
-            found[entry.key] = entry
-    return MappingProxyType(found)
+    """Return every method by its key."""
+    return discover(__name__, __path__, "METHODS", Method)
 
 
 def method(key: str) -> Method:
@@ -44,9 +29,7 @@ def method(key: str) -> Method:
     ValueError
         If the key is unknown; the message lists the known ones.
     """
-    if key not in methods():
-        raise ValueError(f"unknown method {key!r}: choose one of {', '.join(methods())}")
-    return methods()[key]
+    return look_up(methods(), key, "method")
 
 
 def methods_for(experiment: str) -> tuple[str, ...]:

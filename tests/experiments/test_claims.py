@@ -18,7 +18,7 @@ from experiments.claims import (
     load_claims,
     readable,
 )
-from experiments.tables import read_published
+from experiments.published import read_published
 
 TABLE = pd.DataFrame(
     {
@@ -194,7 +194,7 @@ def test_names_that_do_not_exist_are_named(changes, message):
     ("changes", "key", "message"),
     [
         ({"expects": {"at_most": 1}}, "expects", "Extra inputs are not permitted"),
-        ({"expect": {"atmost": 1}}, "expect.atmost", "Extra inputs are not permitted"),
+        ({"expect": {"at_least_": 1}}, "expect.at_least_", "Extra inputs are not permitted"),
         ({"expect": {"at_most": math.nan}}, "expect.at_most", "should be a finite number"),
         ({"expect": {"at_most": "1e-3"}}, "expect.at_most", "should be a valid number"),
         ({"expect": {"within": -1}}, "expect.within", "greater than or equal to 0"),

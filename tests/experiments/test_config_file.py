@@ -76,7 +76,7 @@ def test_an_experiment_is_added_by_its_folder(root, tmp_path):
         '    n_draws: Count = Field(7, description="random draws")\n'
     )
     written = subprocess.run(
-        [sys.executable, "-m", "experiments.config"],
+        [sys.executable, "-m", "experiments.config_file"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -74,12 +74,12 @@ def test_released_networks_are_fetched_only_when_asked_for(root, tmp_path):
     default = snakemake(root, *arguments, "--", "genomics", cwd=tmp_path)
     assert default.returncode == 0, default.stderr
     assert "train_genomics" in default.stdout
-    assert "fetch_dataset" not in default.stdout and "convert_genomics" not in default.stdout
+    assert "fetch_dataset" not in default.stdout and "read_published_genomics" not in default.stdout
     overlay = str(root / "config" / "published.yaml")
     published = snakemake(root, *arguments, "--configfile", overlay, "--", "genomics", cwd=tmp_path)
     assert published.returncode == 0, published.stderr
     planned = dict(line.split() for line in published.stdout.splitlines() if len(line.split()) == 2)
-    assert planned["fetch_dataset"] == planned["convert_genomics"] == "1"
+    assert planned["fetch_dataset"] == planned["read_published_genomics"] == "1"
     assert planned["measure_genomics"] == "2"
 
 

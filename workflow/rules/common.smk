@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 if workflow.basedir not in sys.path:
     sys.path.insert(0, workflow.basedir)
 
-from experiments.claims import load_claims
+from experiments.claim_list import load_claims
 from experiments.config import ConfigError, check_config, experiment_names
 from experiments.data.catalogue import CatalogueError, load_catalogue
 from experiments.dependencies import import_closure
@@ -72,7 +72,7 @@ def code(script, notebook=None, named=None):
     # Evaluated when a job is planned, not when the rules are read: most processes plan one job.
     def files(wildcards):
         names = named(wildcards) if named is not None else []
-        return closure(tuple(paths), tuple(sorted({name.split(":")[0] for name in names})))
+        return closure(tuple(paths), tuple(sorted(set(names))))
 
     return files
 
@@ -97,8 +97,8 @@ def calls(experiment, variant=None):
     }
 
 
-def functions(experiment):
-    return [call["function"] for call in calls(experiment).values()]
+def functions(experiment, variant=None):
+    return [call["function"] for call in calls(experiment, variant).values()]
 
 
 # --- files, seeds and settings ------------------------------------------------------------------

@@ -25,7 +25,10 @@ rule attribute_masking:
         train=SPLITS["train"],
         code=code(
             "masking/attribute",
-            named=lambda wildcards: [*builder(wildcards), *functions("masking")],
+            named=lambda wildcards: [
+                *builder(wildcards),
+                *functions("masking", wildcards.variant),
+            ],
         ),
     output:
         temp(f"{SHARD}/attributions.safetensors"),
@@ -119,7 +122,7 @@ rule examples_masking:
             "masking/examples",
             named=lambda wildcards: [
                 architecture(EXAMPLES["architecture"]).builder,
-                *functions("masking"),
+                *functions("masking", EXAMPLES["variant"]),
             ],
         ),
     output:

@@ -6,13 +6,11 @@ package; nothing else lists it.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
 
 from experiments.networks.architectures.entry import Architecture
+from experiments.registry import discover, look_up
 
 __all__ = [
     "Architecture",
@@ -25,23 +23,8 @@ __all__ = [
 
 @cache
 def architectures() -> Mapping[str, Architecture]:
-    """Return every architecture by its key.
-
-    Raises
-    ------
-    ValueError
-        If two entries have one key.
-    """
-    found: dict[str, Architecture] = {}
-    for module in pkgutil.iter_modules(__path__):
-        imported = importlib.import_module(f"{__name__}.{module.name}")
-        entry = getattr(imported, "ARCHITECTURE", None)
-        if entry is None:
-            continue
-        if entry.key in found:
-            raise ValueError(f"two architectures have the key {entry.key!r}")
-        found[entry.key] = entry
-    return MappingProxyType(found)
+    """Return every architecture by its key."""
+    return discover(__name__, __path__, "ARCHITECTURE", Architecture)
 
 
 def architecture(key: str) -> Architecture:
@@ -52,11 +35,7 @@ def architecture(key: str) -> Architecture:
     ValueError
         If the key is unknown; the message lists the known ones.
     """
-    if key not in architectures():
-        raise ValueError(
-            f"unknown architecture {key!r}: choose one of {', '.join(architectures())}"
-        )
-    return architectures()[key]
+    return look_up(architectures(), key, "architecture")
 
 
 def image_architectures() -> tuple[str, ...]:

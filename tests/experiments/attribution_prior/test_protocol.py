@@ -8,7 +8,7 @@ import yaml
 
 from experiments.attribution_prior.protocol import PROTOCOL, protocol_of, published_curve
 from experiments.claims import judge, load_claims
-from experiments.tables import read_published
+from experiments.published import read_published
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import sys
 import pytest
 import yaml
 
-from experiments.data.catalogue import CatalogueError, choose, load_catalogue, load_dataset
+from experiments.data.catalogue import CatalogueError, load_catalogue, load_dataset
 
 
 @pytest.fixture
@@ -83,29 +83,10 @@ def test_a_new_data_set_is_one_file(folder, entries, tmp_path):
     }
     (tmp_path / "survey.yaml").write_text(yaml.safe_dump(table))
     catalogue = load_catalogue(tmp_path)
-    assert choose(catalogue, "kmnist", "images", "dataset").images == catalogue["mnist"].images
-    survey = choose(catalogue, "survey", "mortality", "attribution_prior.dataset")
+    assert catalogue["kmnist"].images == catalogue["mnist"].images
+    survey = catalogue["survey"]
     assert survey.file("X.csv").digest == "git_blob:" + "ab" * 20
     assert survey.file("y.npy").size is None
-
-
-@pytest.mark.parametrize(
-    ("name", "section", "message"),
-    [
-        ("cifar10", "images", "key is 'cifar10', but must be one of fashion_mnist, mnist"),
-        ("nhanes1", "mortality", "key is 'nhanes1', but must be one of nhanes, nhanes18, nhefs"),
-        (
-            "nhefs",
-            "images",
-            "key is 'nhefs', but must be one of fashion_mnist, mnist (nhefs has no section "
-            "'images')",
-        ),
-    ],
-)
-def test_an_unknown_name_is_refused_with_the_known_ones(folder, name, section, message):
-    with pytest.raises(CatalogueError) as raised:
-        choose(load_catalogue(folder), name, section, "key")
-    assert str(raised.value) == message
 
 
 # ---- mistakes -----------------------------------------------------------------------------------

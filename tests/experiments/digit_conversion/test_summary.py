@@ -7,7 +7,7 @@ import pandas as pd
 
 from experiments.digit_conversion.summary import summarise, top_ten
 from experiments.methods import methods_for
-from experiments.tables import read_published
+from experiments.published import read_published
 
 
 def scores_of(values, **names):

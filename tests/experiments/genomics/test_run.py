@@ -12,7 +12,7 @@ from experiments.genomics.run import importance_by_method, measure_auroc, measur
 from experiments.genomics.simulation import BACKGROUND
 from experiments.genomics.training import task_auroc
 from experiments.methods import methods_for
-from experiments.tables import read_published
+from experiments.published import read_published
 from tests.experiments.genomics.helpers import generator
 from tests.experiments.helpers import attributions
 from xgradient.models import genomics_convnet

@@ -9,7 +9,7 @@ from experiments.attribution_prior.figure import (
 )
 from experiments.figures import save_figure
 from experiments.job import Job
-from experiments.tables import read_published
+from experiments.published import read_published
 
 with Job(snakemake):
     files, results = snakemake.input, snakemake.output

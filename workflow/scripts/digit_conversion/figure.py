@@ -3,7 +3,8 @@
 from experiments.digit_conversion.figure import plot_digit_conversion, plot_digit_example
 from experiments.figures import load_drawing, save_figure
 from experiments.job import Job
-from experiments.tables import read_measurements, read_published
+from experiments.published import read_published
+from experiments.tables import read_measurements
 
 with Job(snakemake):
     files, results = snakemake.input, snakemake.output

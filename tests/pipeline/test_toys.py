@@ -1,4 +1,4 @@
-"""The toy functions of the smoke run: run after  snakemake ... --configfile config/smoke.yaml."""
+"""The toy functions in the results of the smoke run."""
 
 from __future__ import annotations
 
@@ -7,17 +7,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-
-from experiments.names import TOY_METHODS
 
 
 @pytest.fixture(scope="module")
-def results(root):
-    path = root / "results" / "smoke"
-    if not (path / "tables" / "toys.csv").is_file():
-        pytest.fail("no smoke run: snakemake --cores all --configfile config/smoke.yaml")
-    return path
+def config(run_config):
+    return run_config["toys"]
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +19,7 @@ def table(results):
     return pd.read_csv(results / "tables" / "toys.csv")
 
 
-def test_every_function_method_and_input_is_there(root, table):
-    smoke = yaml.safe_load((root / "config" / "smoke.yaml").read_text())["toys"]
+def test_every_function_method_and_input_is_there(table, config):
     assert list(table.columns) == [
         "toy",
         "formula",
@@ -45,11 +38,11 @@ def test_every_function_method_and_input_is_there(root, table):
         "sensitivity": ["x"],
     }
     counts = table.groupby(["toy", "method", "input"]).size()
-    assert (counts == smoke["n_points"]).all()
+    assert (counts == config["n_points"]).all()
     assert set(counts.index) == {
         (toy, method, name)
         for toy, names in inputs.items()
-        for method in TOY_METHODS
+        for method in config["methods"]
         for name in names
     }
 
@@ -71,7 +64,7 @@ def test_only_revealcancel_shares_the_minimum(table):
     assert alike.sum() == 1 and alike["deeplift_revealcancel"]
 
 
-def test_the_figure_comes_in_both_formats_and_says_what_made_it(results):
-    assert (results / "figures" / "toys.png").read_bytes().startswith(b"\x89PNG")
-    assert (results / "figures" / "toys.pdf").read_bytes().startswith(b"%PDF")
-    assert json.loads((results / "toys.json").read_text())["rule"] == "figure_toys"
+def test_the_facts_say_what_made_it(results, config):
+    facts = json.loads((results / "toys.json").read_text())
+    assert facts["rule"] == "measure_toys"
+    assert list(facts["parameters"]["methods"]) == sorted(config["methods"])

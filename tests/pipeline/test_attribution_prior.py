@@ -1,13 +1,14 @@
-"""The prior experiment of the smoke run, after  snakemake ... --configfile config/smoke.yaml."""
+"""Training with attribution priors in the results of the smoke run."""
 
 from __future__ import annotations
 
 import json
 
-import nbformat
 import pandas as pd
 import pytest
-import yaml
+
+from experiments.attribution_prior.protocol import protocol_of, published_curve
+from tests.pipeline.helpers import shown_in_notebook
 
 DOCUMENTED = [
     "dataset",
@@ -25,19 +26,8 @@ WITHOUT_PRIOR = {"unregularised", "unregularised_without_bias"}
 
 
 @pytest.fixture(scope="module")
-def results(root):
-    path = root / "results" / "smoke"
-    if not (path / "tables" / "attribution_prior.csv").is_file():
-        pytest.fail("no smoke run: snakemake --cores all --configfile config/smoke.yaml")
-    return path
-
-
-@pytest.fixture(scope="module")
-def config(root):
-    merged = yaml.safe_load((root / "config.yaml").read_text())["attribution_prior"]
-    smoke = yaml.safe_load((root / "config" / "smoke.yaml").read_text())["attribution_prior"]
-    both = {key for key in smoke if isinstance(smoke[key], dict)}
-    return {**merged, **smoke, **{key: {**merged[key], **smoke[key]} for key in both}}
+def config(run_config):
+    return run_config["attribution_prior"]
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +88,7 @@ def test_every_repetition_is_there_once_and_its_scores_are_areas(repetitions, co
     assert not repetitions.duplicated(
         ["method", "n_gradients", "lambda", "n_epochs", "repetition"]
     ).any()
-    main = repetitions[repetitions["method"].isin(set(config["methods"]) - {"eg"})]
+    main = repetitions[repetitions["method"].isin(set(config["methods"]) - {"expected_gradients"})]
     assert set(main["repetition"]) == set(range(config["n_repetitions"]))
     assert repetitions[["val_auc", "test_auc", "gini"]].apply(lambda c: c.between(0, 1)).all().all()
     assert (repetitions["epoch"] < repetitions["n_epochs"]).all()
@@ -111,13 +101,13 @@ def test_the_curve_of_references(results, table, repetitions, config):
     settings = config["eg_references"]
     assert curve["n_references"].tolist() == settings["n_references"]
     assert (curve["n_reps"] == settings["n_repetitions"]).all()
-    (xg,) = table[(table["method"] == "xg") & table["selected"]].to_dict("records")
+    (xg,) = table[(table["method"] == "x_gradient") & table["selected"]].to_dict("records")
     few = repetitions[repetitions["repetition"] < settings["n_repetitions"]]
-    ours = few[(few["method"] == "xg") & (few["lambda"] == xg["lambda"])]["test_auc"].mean()
+    ours = few[(few["method"] == "x_gradient") & (few["lambda"] == xg["lambda"])]["test_auc"].mean()
     assert curve["xg_test_auc"].tolist() == pytest.approx([ours] * len(curve))
     for row in curve.to_dict("records"):
         theirs = few[
-            (few["method"] == "eg")
+            (few["method"] == "expected_gradients")
             & (few["n_gradients"] == row["n_references"])
             & (few["lambda"] == settings["lambda"])
         ]["test_auc"]
@@ -125,19 +115,24 @@ def test_the_curve_of_references(results, table, repetitions, config):
         assert row["xg_minus_eg"] == pytest.approx(ours - theirs.mean())
 
 
+def test_the_tables_say_how_the_protocol_differs(results, table, config):
+    curve = pd.read_csv(results / "tables" / "attribution_prior_eg_references.csv")
+    for frame, expected in (
+        (table, protocol_of(config)),
+        (curve, protocol_of(config, **published_curve(config["eg_references"]))),
+    ):
+        assert frame.columns[-1] == "protocol"
+        assert frame["protocol"].unique().tolist() == [expected]
+        assert expected.startswith("other: n_repetitions, lambdas, settings.hidden")
+
+
 def test_readers_find_the_paper_the_data_and_what_cannot_be_tested(results):
     text = (results / "tables" / "attribution_prior.md").read_text()
     assert "0.770 ± 0.0025 (λ = 1)" in text and "0.767 ± 0.0025 (λ = 1)" in text
     assert "1629 participants of whom 318 died, 53 features" in text
-    assert "not testable here: other data (nhefs)" in text
-    notebook = nbformat.read(results / "tables" / "attribution_prior.ipynb", as_version=4)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert all(cell.execution_count for cell in cells)
-    shown = str([cell.outputs for cell in cells])
-    assert shown.count("not testable here: other data (nhefs)") >= 6
-    assert "undecided: only" in shown
-    for suffix in ("tex", "html"):
-        assert (results / "tables" / f"attribution_prior.{suffix}").stat().st_size > 100
+    shown = shown_in_notebook(results, "attribution_prior")
+    assert "needs dataset nhanes, this run has nhefs" in shown
+    assert "not testable here" in shown
 
 
 def test_the_facts_name_the_shards_and_the_data(results, config):
@@ -150,10 +145,3 @@ def test_the_facts_name_the_shards_and_the_data(results, config):
     assert facts["data"]["dataset"] == facts["data"]["requested_dataset"] == config["dataset"]
     assert set(facts["data"]["dropped_columns"]) >= {"yrdth", "wt82", "sbp"}
     assert facts["data"]["files"][0]["digest"].startswith("sha256:b4e01608")
-
-
-def test_figures_come_in_both_formats(results):
-    for name in ("", "_eg_references", "_cost"):
-        stem = results / "figures" / f"attribution_prior{name}"
-        assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
-        assert stem.with_suffix(".pdf").read_bytes().startswith(b"%PDF")

@@ -1,14 +1,12 @@
-"""The masking metrics of the smoke run: run after  snakemake ... --configfile config/smoke.yaml."""
+"""The masking metrics in the results of the smoke run."""
 
 from __future__ import annotations
 
 import json
 
-import nbformat
 import pandas as pd
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 
 from xgradient.masking import area_under_curve
@@ -18,18 +16,8 @@ METRICS = [*PAPER, "insertion", "deletion"]
 
 
 @pytest.fixture(scope="module")
-def results(root):
-    path = root / "results" / "smoke"
-    if not (path / "tables" / "masking.csv").is_file():
-        pytest.fail("no smoke run: snakemake --cores all --configfile config/smoke.yaml")
-    return path
-
-
-@pytest.fixture(scope="module")
-def config(results, root):
-    merged = yaml.safe_load((root / "config.yaml").read_text())
-    smoke = yaml.safe_load((root / "config" / "smoke.yaml").read_text())
-    return {"dataset": merged["dataset"], **merged["masking"], **smoke["masking"]}
+def config(run_config):
+    return {"dataset": run_config["dataset"], **run_config["masking"]}
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +58,13 @@ def test_x_gradient_is_integrated_gradients_on_the_x_net(table):
         assert ig == xg
 
 
+def test_methods_are_in_the_order_of_the_configuration(table, config):
+    order = [method for method in config["methods"] if method != "x_gradient"]
+    for _, rows in table.groupby(["arch", "variant"]):
+        listed = [method for method in rows["method"] if method != "x_gradient"]
+        assert listed == order
+
+
 def test_the_table_is_the_mean_of_the_images_and_the_area_of_the_curves(results, table, config):
     for variant, rows in table.groupby("variant"):
         folder = net_folder(results, config, variant)
@@ -94,7 +89,8 @@ def test_shards_are_gone_and_the_facts_name_them(results, config):
         ]
         for shard in shards:
             assert "test.safetensors" in shard["inputs"]
-            assert shard["attributions"]["parameters"]["settings"]["n_steps"] == config["n_steps"]
+            calls = shard["attributions"]["parameters"]["methods"]
+            assert calls["ig"]["arguments"]["n_steps"] == config["n_steps"]
         assert len({shard["attributions"]["seed"] for shard in shards}) == 1
 
 
@@ -102,21 +98,10 @@ def test_readers_find_the_paper_and_the_caveat(results):
     text = (results / "tables" / "masking.md").read_text()
     assert "7.38 / 2.21 / 21.83 / 11.68" in text
     assert "outside the distribution" in text and "are an addition" in text
-    notebook = nbformat.read(results / "tables" / "masking.ipynb", as_version=4)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert all(cell.execution_count for cell in cells)
-    for suffix in ("tex", "html"):
-        assert (results / "tables" / f"masking.{suffix}").stat().st_size > 100
-
-
-def test_figures_come_in_both_formats(results):
-    for name in ("masking", "masked_images"):
-        assert (results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-        assert (results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_masked_images_hold_the_image_or_its_blurred_copy(results, config):
-    tensors = load_file(results / config["dataset"] / "masked_images.safetensors")
+    tensors = load_file(results / config["dataset"] / "masking_images.safetensors")
     masked = tensors["x_gradient/masked"]
     image, blurred = tensors["image"][:, None], tensors["blurred"][:, None]
     assert ((masked == image) | (masked == blurred)).all()

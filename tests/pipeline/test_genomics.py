@@ -1,35 +1,25 @@
-"""The genomics tables of the smoke run: run after  snakemake ... --configfile config/smoke.yaml."""
+"""The simulated genomics in the results of the smoke run."""
 
 from __future__ import annotations
 
 import json
 
-import nbformat
 import pandas as pd
 import pytest
-import yaml
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
-from experiments.genomics.run import load_sequences
+from experiments.genomics.storage import load_sequences
 from experiments.genomics.training import predict
-from xgradient.models import genomics_convnet
+from experiments.networks.checkpoints import load_model
+from tests.pipeline.helpers import shown_in_notebook
 
 KEYS = ["weights", "motif", "method", "exclusion"]
 
 
 @pytest.fixture(scope="module")
-def results(root):
-    path = root / "results" / "smoke"
-    if not (path / "tables" / "genomics.csv").is_file():
-        pytest.fail("no smoke run: snakemake --cores all --configfile config/smoke.yaml")
-    return path
-
-
-@pytest.fixture(scope="module")
-def config(root):
-    merged = yaml.safe_load((root / "config.yaml").read_text())["genomics"]
-    return merged | yaml.safe_load((root / "config" / "smoke.yaml").read_text())["genomics"]
+def config(run_config):
+    return run_config["genomics"]
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +92,7 @@ def test_splits_and_auroc_belong_to_the_net(results, config):
     names = [name for part in parts.values() for name in part.names]
     assert len(set(names)) == len(names) == 4 * config["n_per_class"]
     assert len(parts["test"].names) == config["test_sequences"]
-    model = genomics_convnet()
-    model.load_state_dict(load_file(folder / "model.safetensors"))
-    logits = predict(model, parts["test"].sequences)
+    logits = predict(load_model(folder / "model.safetensors"), parts["test"].sequences)
     table = pd.read_csv(results / "tables" / "genomics_auroc.csv")
     assert list(table.columns) == ["weights", "task", "auroc", "n_sequences"]
     assert list(table["task"]) == ["both", "GATA", "TAL"]
@@ -123,15 +111,4 @@ def test_the_history_chose_the_best_epoch(results):
 def test_readers_find_the_published_numbers_and_the_verdict(results):
     text = (results / "tables" / "genomics.md").read_text()
     assert "6.39" in text and "published, official (%)" in text
-    notebook = nbformat.read(results / "tables" / "genomics.ipynb", as_version=4)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert all(cell.execution_count for cell in cells)
-    shown = str([cell.outputs for cell in cells])
-    assert "Not tested in this run" in shown and "of the genomics default (%)" in shown
-    for suffix in ("tex", "html"):
-        assert (results / "tables" / f"genomics.{suffix}").stat().st_size > 100
-
-
-def test_the_figure_comes_in_both_formats(results):
-    assert (results / "figures" / "genomics.png").read_bytes().startswith(b"\x89PNG")
-    assert (results / "figures" / "genomics.pdf").read_bytes().startswith(b"%PDF")
+    assert "needs weights published, this run has trained" in shown_in_notebook(results, "genomics")

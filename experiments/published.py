@@ -1,0 +1,55 @@
+"""Numbers that the papers print, with our names of methods and nets.
+
+Apart from the tables of our own, which thus do not depend on the registries: another printed name
+must not make a measurement out of date.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.methods import published_names
+from experiments.networks.architectures import printed_names as network_names
+
+__all__ = ["read_published"]
+
+
+def read_published(path: str | Path) -> pd.DataFrame:
+    """Read numbers that a paper prints, with nets and methods named as in our tables.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of ``workflow/published/``; the registries know how it names methods and nets.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Its columns, with keys of methods in ``method``; instead of ``model`` and ``variant``,
+        ``arch`` and ``variant`` with keys.
+
+    Raises
+    ------
+    ValueError
+        If the registry of methods does not know a name.
+    """
+    frame = pd.read_csv(path)
+    if "method" in frame:
+        keys = published_names(Path(path).stem)
+        unknown = sorted(set(frame["method"]) - set(keys))
+        if unknown:
+            raise ValueError(
+                f"{path}: no method of the registry is published as {', '.join(unknown)} there"
+            )
+        frame["method"] = frame["method"].map(keys)
+    if "model" in frame:
+        model = frame.pop("model")
+        is_x = model.str.startswith("X-")
+        if "variant" not in frame:
+            frame.insert(0, "variant", is_x.map({True: "x", False: "regular"}))
+        frame["variant"] = frame["variant"].str.lower()
+        keys = {name: key for key, name in network_names().items()}
+        frame.insert(0, "arch", model.str.removeprefix("X-").map(keys))
+    return frame

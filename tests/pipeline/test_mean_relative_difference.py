@@ -1,0 +1,31 @@
+"""The relative difference between IG and Input×Gradient in the results of the smoke run."""
+
+from __future__ import annotations
+
+from tests.pipeline.helpers import read_table
+
+COLUMNS = ["dataset", "arch", "variant", "dtype", "mard_percent", "n_images"]
+
+
+def test_the_table_has_every_net_and_arithmetic_and_no_gaps(results, run_config):
+    frame = read_table(results, "mean_relative_difference")
+    settings = run_config["mean_relative_difference"]
+    assert list(frame.columns) == COLUMNS and not frame.isna().any().any()
+    rows = set(zip(frame["arch"], frame["variant"], frame["dtype"], frame["n_images"], strict=True))
+    assert len(rows) == len(frame)
+    assert rows == {
+        (arch, variant, dtype, n_images)
+        for arch in run_config["networks"]["architectures"]
+        for variant in settings["variants"]
+        for dtype, n_images in settings["n_images"].items()
+    }
+
+
+def test_the_difference_between_ig_and_x_gradient_is_rounding(results):
+    """The claim of the paper that no training has to be good for."""
+    frame = read_table(results, "mean_relative_difference")
+    x = frame[frame["variant"] == "x"].groupby("dtype")["mard_percent"].max()
+    regular = frame[frame["variant"] == "regular"]["mard_percent"].min()
+    assert x["float64"] < 1e-9
+    assert x["float64"] < x["float32"] < x["tf32"] < x["bfloat16"]
+    assert x["float32"] < 1.0 < regular

@@ -1,0 +1,51 @@
+"""Print what Snakemake plans, job by job, as JSON; run as a script, in a folder without results.
+
+python planned_jobs.py SNAKEFILE [CONFIGFILE]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
+
+
+def described(job):
+    """Return the rule, the script and the files of a job; paths are absolute."""
+    script = (
+        os.path.normpath(Path(str(job.rule.basedir)) / job.rule.script) if job.rule.script else None
+    )
+    named = {name: value for name, value in job.input.items()}
+    code = named.get("code", [])
+    return {
+        "rule": job.rule.name,
+        "wildcards": dict(job.wildcards.items()),
+        "script": script,
+        "notebook": os.path.abspath(named["notebook"]) if "notebook" in named else None,
+        "code": [os.path.abspath(path) for path in ([code] if isinstance(code, str) else code)],
+        "input": list(map(str, job.input)),
+        "output": list(map(str, job.output)),
+        "methods": job.params.get("methods"),
+        "builder": job.params.get("builder"),
+    }
+
+
+def planned(snakefile: str, overlays: list[str]):
+    """Return what `described` says of every job."""
+    with SnakemakeApi(OutputSettings(quiet=None)) as api, contextlib.redirect_stdout(sys.stderr):
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(configfiles=list(map(Path, overlays))),
+            snakefile=Path(snakefile),
+        )
+        workflow.dag(DAGSettings(forceall=True)).printrulegraph()
+        return [described(job) for job in workflow._workflow.dag.jobs]
+
+
+if __name__ == "__main__":
+    json.dump(planned(sys.argv[1], sys.argv[2:]), sys.stdout)
