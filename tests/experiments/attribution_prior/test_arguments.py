@@ -1,4 +1,4 @@
-"""What cannot be trained is refused, with the name of what is wrong."""
+"""Impossible trainings are refused, with the name of the wrong value."""
 
 from __future__ import annotations
 
