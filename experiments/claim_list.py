@@ -1,6 +1,6 @@
 """The list of claims under test, ``workflow/claims.yaml``, as typed models.
 
-Apart from their judge (`experiments.claims`), since the workflow reads the list whenever it starts.
+Kept apart from their judge, `experiments.claims`: the workflow reads the list at every start.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class Section(BaseModel):
         Parameters
         ----------
         config : experiments.shared_config.SharedConfig
-            The whole configuration, of which every section is valid by itself.
+            The whole configuration; every single section is valid.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""From measurements to tables: reading, labelling, exporting."""
+"""Tables from measurements: reading, labelling, exporting."""
 
 from __future__ import annotations
 

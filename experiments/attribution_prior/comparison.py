@@ -99,12 +99,12 @@ def paired_difference(
     Raises
     ------
     ValueError
-        If the vectors do not match, a value is not finite, or a setting is impossible.
+        If the vectors do not match, a value is not finite, or a setting is invalid.
     """
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.ndim != 1 or first.shape != second.shape or len(first) < 2:
         raise ValueError(
-            "the vectors must have one shape, two or more repetitions, got shapes "
+            "the vectors must be over the same two or more repetitions, got shapes "
             f"{first.shape} and {second.shape}"
         )
     if not 0 < confidence < 1:

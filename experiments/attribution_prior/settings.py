@@ -52,7 +52,7 @@ class PriorSettings:
     Raises
     ------
     ValueError
-        If a value is impossible, with the name of the setting.
+        If a value is invalid; the message names the setting.
 
     References
     ----------

@@ -111,7 +111,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _publish(temporary: Path, target: Path, file: DataFile) -> None:
-    """Rename a verified file to its target; another file there is moved aside, never lost."""
+    """Rename a verified file to its target; another file of that name is moved aside."""
     try:
         with _locked(target.parent):
             if os.path.lexists(target):

@@ -1,4 +1,4 @@
-"""MARD of one net, by arithmetic."""
+"""MARD of one net, in several precisions."""
 
 from __future__ import annotations
 

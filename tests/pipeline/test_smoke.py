@@ -1,4 +1,4 @@
-"""What concerns all results of the smoke run: formats, notebooks, report, nets, logs."""
+"""Tests of all results of the smoke run: formats, notebooks, report, nets, logs."""
 
 from __future__ import annotations
 

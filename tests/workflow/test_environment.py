@@ -1,4 +1,4 @@
-"""What a user installs and opens: versions, notebooks, datasets, no traces of a machine."""
+"""Files that a user installs and opens: versions, notebooks, data sets, no traces of a machine."""
 
 from __future__ import annotations
 

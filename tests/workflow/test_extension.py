@@ -17,7 +17,7 @@ import yaml
 
 CLASSES = ["dark", "light", "left", "right"]
 N_TRAIN, N_TEST = 160, 1000
-# What makes a run on a few small images a matter of seconds.
+# Settings with which a run on a few small images takes seconds.
 QUICK = {
     "dataset": "stripes",
     "validation_images": 40,
@@ -186,7 +186,7 @@ def test_a_method_is_one_module_and_its_key(project, tmp_path):
     run(project, "results/tables/masking.md", merged(QUICK, methods))
     table = pd.read_csv(project / "results/tables/masking.csv").set_index("method")
     assert list(table.index) == ["gradient", "negated_gradient"]
-    # What is kept for an attribution is kept for its negative by the metric of the other sign.
+    # Pixels kept for an attribution are kept for its negative by the metric of the other sign.
     assert table.loc["gradient", "KPM"] == table.loc["negated_gradient", "KNM"]
     assert table.loc["gradient", "KNM"] == table.loc["negated_gradient", "KPM"]
     assert "Negated Grad" in (project / "results/tables/masking.md").read_text()

@@ -1,4 +1,4 @@
-"""What cannot be trained is refused, with the name of what is wrong."""
+"""Impossible trainings are refused, with the name of the wrong value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.experiments.attribution_prior.helpers import SMALL, table
         ({"chunk_size": 0}, "chunk_size"),
         ({"n_workers": 0}, "n_workers"),
         ({"labels": np.full(120, 2)}, "labels must be 0 or 1"),
-        ({"labels": np.zeros(119)}, r"shapes \(120, 7\) and \(119,\)"),
+        ({"labels": np.zeros(119)}, r"got \(120, 7\) and \(119,\)"),
         ({"feature_names": ["one"]}, "1 feature names for 7 features"),
     ],
 )

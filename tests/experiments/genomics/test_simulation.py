@@ -89,7 +89,7 @@ def test_simulation_depends_on_the_generator_alone():
             {"motifs": {"gata": GATA, "tal": 2 * TAL}},
             "position 0 .* not a probability distribution",
         ),
-        ({"motifs": {"gata": GATA.T, "tal": TAL}}, r"shape \(length, 4\), not \(4, 10\)"),
+        ({"motifs": {"gata": GATA.T, "tal": TAL}}, r"shape \(length, 4\), got \(4, 10\)"),
         ({"length": 150}, "may not find room in 150"),
         ({"background": [0.5, 0.5, 0.5, -0.5]}, "not a probability distribution"),
     ],
