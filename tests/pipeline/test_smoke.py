@@ -77,7 +77,7 @@ def test_results_say_what_made_them(results, run_config):
 
 
 def test_logs_and_benchmarks_are_under_the_results(results):
-    assert (results / "logs" / "train" / "alexnet-x.log").read_text().count("validation top-1") == 1
+    assert (results / "logs" / "train" / "alexnet-x.log").read_text().count("validation top1") == 1
     assert list((results / "benchmarks").rglob("*.tsv"))
 
 
