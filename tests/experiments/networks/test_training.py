@@ -200,9 +200,9 @@ def test_a_diverging_training_is_an_error():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"epochs": -1}, "epochs must not be negative"),
+        ({"epochs": -1}, "epochs must be at least 0, got -1"),
         ({"epochs": 1, "learning_rate": 0.0}, "learning_rate must be positive"),
-        ({"epochs": 1, "optimizer": "lion"}, "adamw or sgd, not 'lion'"),
+        ({"epochs": 1, "optimizer": "lion"}, "adamw or sgd, got 'lion'"),
         ({"epochs": 1, "schedule": "linear"}, "schedule must be"),
         ({"epochs": 1, "clip_norm": -1.0}, "clip_norm must be positive or null"),
         ({"epochs": 1, "learnin_rate": 1.0}, "unknown training setting 'learnin_rate'"),
