@@ -1,12 +1,12 @@
 # Replication of "Fast Axiomatic Attribution for Neural Networks" (Hesse et al., NeurIPS 2021).
-# A table of contents: each experiment is one file of workflow/rules/, named like its section of the
-# configuration and like its folder in experiments/.
+# Only a table of contents: each experiment has one file in workflow/rules/, with the name of its
+# section of the configuration and of its folder in experiments/.
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 
-# Found next to this file and not in the working directory, so that a run elsewhere finds it too.
+# Next to this file, not in the working directory, so that a run in another folder finds it, too.
 configfile: f"{workflow.basedir}/config.yaml"
 
 
@@ -48,7 +48,7 @@ rule figures:
     localrule: True
 
 
-# One target per experiment: all that it takes to see that one result.
+# One target per experiment: all its tables and figures.
 for experiment in TARGETS:
 
     rule:

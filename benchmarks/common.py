@@ -1,4 +1,4 @@
-"""What the benchmarks share: interleaved timing, peak memory, and results as plain CSV.
+"""Shared by the benchmarks: interleaved timing, peak memory, and results as plain CSV.
 
 A benchmark compares implementations within one run: the same net, the same images, the same number
 of threads, and the repeats interleaved, so that a machine that slows down slows all of them down.
@@ -35,7 +35,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     Parameters
     ----------
     description : str
-        What the benchmark measures.
+        Description of the benchmark.
 
     Returns
     -------
@@ -61,7 +61,7 @@ class Results:
     benchmark : str
         Name of the benchmark, and of its file.
     rows : list of dict
-        What was measured, in order.
+        The measurements, in order.
     """
 
     benchmark: str
@@ -82,13 +82,13 @@ class Results:
         case : str
             Which implementation or part was measured.
         quantity : str
-            What was measured.
+            The measured quantity.
         values : float or sequence of float
             The measurement, or its repeats.
         unit : str
             Unit of the values; empty for a ratio.
         **setting : object
-            What else the number depends on, such as the size of the images.
+            Further conditions of the number, such as the size of the images.
 
         Returns
         -------
@@ -167,7 +167,7 @@ def interleaved_times(
     Parameters
     ----------
     functions : mapping of str to callable
-        What to time, by name.
+        Functions to time, by name.
     repeats : int
         Number of rounds.
     warmup : int
@@ -208,7 +208,7 @@ def ratio_of_medians(numerator: Sequence[float], denominator: Sequence[float]) -
 def peak_memory(
     prepare: Callable[..., Callable[[], object]], *arguments: object, threads: int = 1
 ) -> float:
-    """Largest resident memory that a call adds, measured in a process of its own.
+    """Largest resident memory that a call adds, measured in a separate process.
 
     A fresh process is needed because an allocator that keeps freed memory hides what a later call
     takes. Whatever `prepare` allocates (net, inputs) is not counted.
@@ -220,7 +220,7 @@ def peak_memory(
     *arguments : object
         Arguments of `prepare`; they travel to the other process.
     threads : int
-        Threads of torch there.
+        Threads of torch in that process.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""DeepLIFT beside one forward and backward pass, and beside Captum's DeepLift.
+"""DeepLIFT against one forward and backward pass, and against Captum's DeepLift.
 
-The bound that the project sets itself: with any rule, time and peak memory stay within six times
+The project's bound: with any rule, time and peak memory stay within six times
 those of one forward pass and one backward pass to the inputs. A zero reference is shared by all
 inputs; a reference per input costs a second forward pass, which Captum always makes.
 """

@@ -1,9 +1,9 @@
 """Masking metrics against their literal reference: speed, share of the forward passes, memory.
 
-Three questions. What does everything but the forward pass cost: mask construction and replacement,
-timed with a net that does nothing, against `tests/reference_masking.py` and against one
-``torch.topk`` per mask. How much of an evaluation is spent in a real net. And is the peak memory
-bounded by ``batch_size``, whatever the number of images.
+Three questions. What is the cost of everything but the forward pass, that is, mask construction and
+replacement? It is timed with a net that does nothing, against `tests/oracles/masking.py` and
+against one ``torch.topk`` per mask. How much of an evaluation is spent in a real net? And is the
+peak memory bounded by ``batch_size``, whatever the number of images?
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def compare(
         case("literal reference", literal),
     )
     times = interleaved_times(dict([ours, topk]), repeats)
-    # The literal reference is too slow for many repeats: each of them between two fast ones.
+    # The literal reference is too slow for many repeats: each is run between two fast ones.
     for _ in range(min(repeats, 2)):
         for name, seconds in interleaved_times(dict([slow, ours]), 1, warmup=0).items():
             times.setdefault(name, []).extend(seconds)
@@ -203,7 +203,7 @@ def main() -> None:
             results.add(case, "largest difference of a score", difference, "logit", **setting)
         share_of_the_net(results, net, tensors, repeats, setting)
 
-    # More images than fit into a batch take no more memory; larger batches do.
+    # More images than fit into a batch need no more memory; larger batches do.
     for images, batch_size in ((1, 4), (4, 4), (8, 4), (1, 32), (1, 96)):
         setting = {"net": "alexnet", "side": side, "batch_size": batch_size, "images": images}
         arguments = ("alexnet", images, 3, side, batch_size)

@@ -1,4 +1,4 @@
-"""Draw every benchmark that was measured: a figure beside each CSV file, with times and memory."""
+"""Draw every measured benchmark: one figure per CSV file, with times and memory."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Training with attribution priors: batched against a plain loop, and the cost of each prior.
 
-All in one run on random data of the shape of NHEFS: the trainer of `xgradient.priors` against the
-literal loop of `tests/reference_priors.py` (modules, double backpropagation, Adam and, as in the
-published code, the ROC-AUC of scikit-learn) with the same threads; what an epoch costs with each
-prior against an unregularised one, Integrated Gradients with 32 steps among them; and what the
-default experiment will take. A training of one epoch separates what an epoch costs from what every
-training does once: preparing the data and testing.
+All in one run on random data of the shape of NHEFS: the trainer of `experiments.attribution_prior`
+against the literal loop of `tests/oracles/priors.py` (modules, double backpropagation, Adam and, as
+in the published code, the ROC-AUC of scikit-learn) with the same threads; the cost of an epoch with
+each prior, including Integrated Gradients with 32 steps, against an unregularised one; and the
+expected duration of the default experiment. A training of one epoch separates the cost of an epoch
+from that of preparing the data and testing, which every training does once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.oracles import priors as reference
 
 N_ROWS, N_FEATURES = 1629, 53
 WITHOUT_PRIOR = ("unregularised", "unregularised_without_bias")
-# Without Integrated Gradients, which are here for the comparison of costs alone.
+# Without Integrated Gradients, which are only timed.
 EXPERIMENT = tuple(method for method in METHODS if method != "ig")
 EXPERIMENT_REPETITIONS, EXPERIMENT_EPOCHS = 30, 100
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
@@ -43,7 +43,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 
 
 def batched(method: str, repetitions: int, epochs: int, chunk_size: int | None = None) -> None:
-    """Train with the library."""
+    """Train with this project's trainer."""
     features, labels = data()
     strengths = None if method in WITHOUT_PRIOR else [1.0]
     settings = PriorSettings(epochs=epochs)

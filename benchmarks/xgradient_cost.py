@@ -1,4 +1,4 @@
-"""What an attribution costs: X-Gradient, and Integrated Gradients here and in Captum.
+"""Cost of attributions: X-Gradient, and Integrated Gradients here and in Captum.
 
 On AlexNet with the geometry of ImageNet, all in one run: X-Gradient against one forward and one
 backward pass of the same X-DNN; Integrated Gradients with 128 nodes against Captum's, with the
@@ -99,7 +99,7 @@ def main() -> None:
         peak = peak_memory(prepare, attribute, "x", images, side, threads=options.threads)
         results.add(name, "peak memory", peak, "MiB", **setting)
 
-    # Integrated Gradients of one image, on the regular net; X-Gradient of the X-DNN beside it.
+    # Integrated Gradients of one image, on the regular net, and X-Gradient of the X-DNN.
     regular, one = build("regular"), data(1, side)
     setting = {"side": side, "images": 1, "n_steps": n_steps, "internal_batch_size": batch}
     times = interleaved_times(

@@ -1,4 +1,4 @@
 """The experiments in plain Python: files in, data frames out.
 
-They know the library `xgradient`; they do not know Snakemake.
+They import the library `xgradient`, but not Snakemake.
 """

@@ -24,7 +24,7 @@ class Attribution:
     arguments : mapping
         Its further keyword arguments.
     baselines : {"reference", "training data", "shuffled"}
-        What it is to be given as ``baselines``.
+        What is passed as ``baselines``.
     random : bool
         Whether it takes a ``generator``.
     homogeneous : bool
@@ -48,7 +48,7 @@ def load_attributions(calls: Mapping[str, Mapping[str, Any]]) -> dict[str, Attri
     Parameters
     ----------
     calls : mapping of str to mapping
-        By the key of a method what `experiments.methods.Method.call` returned.
+        By the key of a method, the result of `experiments.methods.Method.call`.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """The list of claims under test, ``workflow/claims.yaml``, as typed models.
 
-Apart from their judge (`experiments.claims`), since the workflow reads the list whenever it starts.
+Kept apart from their judge, `experiments.claims`: the workflow reads the list at every start.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Names = Annotated[list[str], Field(min_length=1)]
 
 
 class ClaimError(ValueError):
-    """A claim that cannot be judged because it is written wrongly."""
+    """A claim that is malformed and cannot be judged."""
 
 
 class _Entry(BaseModel):
@@ -29,7 +29,8 @@ class _Entry(BaseModel):
 class Expectation(_Entry):
     """Bounds that every value, or difference, must meet.
 
-    ``within`` bounds the size, ``equals`` the value itself, and ``same`` asks for equal texts.
+    ``within`` bounds the absolute value, ``equals`` the value itself, and ``same`` asks for equal
+    texts.
     """
 
     at_least: float | None = None
@@ -78,7 +79,7 @@ class Claim(_Entry):
     ``against`` the value of other rows of the table, equal to them in ``by``, is subtracted; with
     ``published`` a number that the paper prints. ``needs`` names the rows without which the claim
     cannot be tested. ``not_where_both`` leaves out pairs in which both values are this one, since
-    nothing can be said about them.
+    they allow no comparison.
     """
 
     claim: Annotated[str, Field(min_length=1)]
@@ -115,7 +116,7 @@ def load_claims(path: str | Path) -> list[Claim]:
     """
     entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     if not isinstance(entries, list) or not entries:
-        raise ClaimError(f"{path}: a list of claims is expected")
+        raise ClaimError(f"{path}: must be a list of claims")
     claims = []
     for position, entry in enumerate(entries, start=1):
         try:

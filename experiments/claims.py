@@ -44,9 +44,9 @@ class Verdict:
     n_cases : int
         Rows, or pairs of rows, that the claim is about.
     lowest, highest : float
-        Of the measured values or differences; nan where texts are compared, or nothing.
+        Of the measured values or differences; nan if texts are compared, or nothing.
     remark : str
-        The cases that fail, or why there is none.
+        The cases that fail, or the reason why no case can be tested.
     """
 
     verdict: str
@@ -80,7 +80,7 @@ def judge_claims(
     Raises
     ------
     ClaimError
-        If a claim is written wrongly, or names a table of published numbers that is not given.
+        If a claim is malformed, or names a table of published numbers that is not given.
     """
     measured = {Path(path).stem: pd.read_csv(path) for path in tables}
     printed = {Path(path).stem: read_published(path) for path in published}
@@ -185,7 +185,7 @@ def judge(
 
 
 def readable(judged: pd.DataFrame) -> pd.DataFrame:
-    """Format what `judge_claims` returned for readers, one row per claim."""
+    """Format the result of `judge_claims` for readers, one row per claim."""
 
     def measured(row: pd.Series) -> str:
         low, high = number(row["lowest"]), number(row["highest"])
@@ -211,7 +211,7 @@ def _compared_with(
 
 
 def _all_of(verdicts: list[Verdict]) -> Verdict:
-    """Put the verdicts on several columns together."""
+    """Combine the verdicts on several columns."""
     order = (FAILS, NOT_TESTABLE, HOLDS)
     return Verdict(
         min((one.verdict for one in verdicts), key=order.index),
@@ -223,7 +223,7 @@ def _all_of(verdicts: list[Verdict]) -> Verdict:
 
 
 def _meets(values: pd.Series, expect: Expectation) -> pd.Series:
-    """Whether each case is as expected; a missing value is not."""
+    """Whether each case is as expected; a missing value never is."""
     if expect.same:
         return values
     fine = values.notna()
@@ -262,9 +262,9 @@ def _listed(wanted: object) -> str:
 
 
 def _labels(rows: pd.DataFrame, column: str, *named: str) -> list[str]:
-    """Name every case by what tells it from the others.
+    """Name every case by the columns in which it differs from the others.
 
-    In our tables what identifies a row comes first and its numbers come last.
+    In our tables the columns that identify a row come first and its numbers last.
     """
     first = list(rows.columns[: rows.columns.get_loc(column)])
     candidates = first + [name + OTHER for name in first if name + OTHER in rows]

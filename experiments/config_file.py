@@ -54,7 +54,7 @@ class _WithoutTitles(GenerateJsonSchema):
 
 
 def schema_text() -> str:
-    """Return the JSON schema of the configuration, by which editors complete and check it."""
+    """Return the JSON schema of the configuration, with which editors complete and check it."""
     schema = config_model().model_json_schema(schema_generator=_WithoutTitles)
     dialect = {"$schema": GenerateJsonSchema.schema_dialect}
     return json.dumps(dialect | schema, indent=2, ensure_ascii=False) + "\n"

@@ -1,12 +1,12 @@
 """The code that a script depends on: the closure of its imports, read from the syntax tree.
 
-A result is out of date when code that it was made by has changed. That code is not listed by hand,
-where a file is soon forgotten: it is every file of this project that the script imports, directly
-or through other files. Nothing is imported in order to find out.
+A result is out of date when the code that computed it has changed. That code is not listed by hand,
+because a file is easily forgotten: it is every file of this project that the script imports,
+directly or through other files. Nothing is imported to find this out.
 
 A package whose ``__init__`` only re-exports names is looked through: ``from xgradient.attribution
-import saliency`` depends on the module that defines `saliency`, and not on its siblings, so that a
-new sibling makes nothing out of date.
+import saliency`` depends on the module that defines `saliency`, and not on its siblings, so that
+a new sibling makes no result out of date.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _imports(path: Path, root: Path) -> Iterator[tuple[str, str | None]]:
 
 
 def _executed_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Walk a syntax tree, without what only a type checker reads."""
+    """Walk a syntax tree, without the parts that only a type checker reads."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and _asks_for_type_checking(child.test):
             for other in child.orelse:
@@ -155,7 +155,8 @@ def _resolve_name(module: str, name: str, root: Path, importer: str) -> list[Pat
     source = _defined(init, root).get(name)
     if source is None:
         raise ModuleNotFoundError(
-            f"{importer}: {module} has no {name!r}, or makes it in a way that imports do not show"
+            f"{importer}: {module} has no {name!r}, or defines it in a way that the imports do not "
+            "show"
         )
     if source == (module, name):
         return [init, *parents]
@@ -173,7 +174,7 @@ def _resolve_module(module: str, root: Path, importer: str) -> list[Path]:
 
 
 def _own_files(path: Path) -> list[Path]:
-    """Return a module, unless it is an ``__init__`` in which nothing happens."""
+    """Return a module, unless it is an ``__init__`` without code."""
     return [path] if path.name != "__init__.py" or not _only_reexports(path) else []
 
 

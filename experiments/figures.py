@@ -1,4 +1,4 @@
-"""What all figures share: their style, and how they are saved."""
+"""Style and saving of all figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def save_figure(figure: Figure, pdf: str | Path, png: str | Path) -> None:
 
 
 def load_drawing(path: str | Path, *names: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read what a figure of images is drawn from.
+    """Read the arrays that a figure of images is drawn from.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ def load_split(path: str | Path, n_images: int | None = None) -> ImageTensors:
     Raises
     ------
     ValueError
-        If the split holds fewer images than asked for.
+        If the split has fewer images than requested.
     """
     with safe_open(str(path), framework="pt") as file:
         header = file.metadata()
@@ -67,7 +67,7 @@ def load_split(path: str | Path, n_images: int | None = None) -> ImageTensors:
 
 
 def split_facts(path: str | Path) -> dict[str, Any]:
-    """Read what a split file says about itself."""
+    """Read the facts in the header of a split file."""
     with safe_open(str(path), framework="pt") as file:
         return json.loads(file.metadata()["facts"])
 
@@ -75,12 +75,12 @@ def split_facts(path: str | Path) -> dict[str, Any]:
 def save_tensors(
     path: str | Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any], **header: str
 ) -> None:
-    """Write tensors by name, with what made them, and further text, in the header."""
+    """Write tensors by name, with their provenance and further text in the header."""
     save_file(dict(tensors), str(path), metadata={"facts": json.dumps(facts), **header})
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read what `save_tensors` wrote: the tensors, sorted by name, and what made them."""
+    """Read a file written by `save_tensors`: tensors, sorted by name, and their provenance."""
     with safe_open(str(path), framework="pt") as file:
         facts = json.loads(file.metadata()["facts"])
         return {name: file.get_tensor(name) for name in sorted(file.keys())}, facts

@@ -1,4 +1,4 @@
-"""What every job does first: log, seed, threads, device, and what it says of itself afterwards."""
+"""The frame of every job: log, seed, threads and device, and its provenance record."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Job:
 
     Entering seeds Python, NumPy and torch from ``snakemake.params.seed``, sets the number of
     threads, switches TF32 off and sends the log to ``snakemake.log``; an exception is written to
-    the log with its traceback before it goes on.
+    the log with its traceback and raised again.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class Job:
 
     @property
     def device(self) -> torch.device:
-        """Where networks run."""
+        """Device on which networks run."""
         import torch
 
         return torch.device(self._snakemake.params.get("device", "cpu"))
@@ -159,19 +159,19 @@ class Job:
 
         if self.device.type == "cuda" and not torch.cuda.is_available():
             error = RuntimeError(
-                f"config: device is {str(self.device)!r}, but torch finds no GPU here: set device "
+                f"config: device is {str(self.device)!r}, but torch finds no GPU: set device "
                 "to cpu, or run on a machine with one"
             )
             logger.error("%s", error)
             raise error
         torch.manual_seed(self.seed)
         torch.set_num_threads(max(1, self._snakemake.threads))
-        # TF32 keeps 10 of 23 mantissa bits: enough to turn a difference of zero into percents.
+        # TF32 keeps 10 of 23 mantissa bits, which turns a difference of zero into several percent.
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
 
     def progress(self, items: Iterable[_Item], what: str) -> Iterable[_Item]:
-        """Go through the items with a progress bar, if there is a terminal to show it."""
+        """Iterate over the items, with a progress bar on a terminal."""
         return tqdm(items, desc=f"{self.label} {what}", disable=None, leave=False)
 
     def write_facts(self, path: str | Path, inputs: Iterable[str | Path] = (), **more: Any) -> None:
@@ -179,7 +179,7 @@ class Job:
         write_facts(path, self.facts(inputs, **more))
 
     def facts(self, inputs: Iterable[str | Path] = (), **more: Any) -> dict[str, Any]:
-        """Say what made a result.
+        """Return the provenance of a result.
 
         Parameters
         ----------
@@ -223,7 +223,7 @@ class Job:
 
 
 def write_facts(path: str | Path, facts: Mapping[str, Any]) -> None:
-    """Write what made a result as a JSON file, readable by people."""
+    """Write the provenance of a result as an indented JSON file."""
     partial = Path(f"{path}.partial")
     partial.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
     os.replace(partial, path)

@@ -12,13 +12,13 @@ __all__ = ["import_named"]
 
 
 def import_named(path: str) -> Callable[..., Any]:
-    """Import what ``"package.module:name"`` names.
+    """Import the object that ``"package.module:name"`` names.
 
     Raises
     ------
     ValueError
-        If it is not in a package of this project: a file may name what is to be called, and must
-        not choose among everything that is installed.
+        If it is not in a package of this project: a file that names a function must not be able to
+        call anything else that is installed.
     """
     module, _, name = path.partition(":")
     if module.split(".")[0] not in PACKAGES or not name.isidentifier():

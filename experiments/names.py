@@ -1,4 +1,4 @@
-"""Names that readers know, by the names that paths, configurations and tables use.
+"""Printed names, by the keys that paths, configurations and tables use.
 
 Methods and architectures have theirs in their registries, `experiments.methods` and
 `experiments.networks.architectures`.

@@ -1,7 +1,7 @@
-"""Numbers that the papers print, with our names of methods and nets.
+"""Numbers that the papers print, with our names for methods and nets.
 
-Apart from the tables of our own, which thus do not depend on the registries: another printed name
-must not make a measurement out of date.
+Kept apart from `experiments.tables`, which therefore does not depend on the registries: a changed
+printed name must not make a measurement out of date.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["read_published"]
 
 
 def read_published(path: str | Path) -> pd.DataFrame:
-    """Read numbers that a paper prints, with nets and methods named as in our tables.
+    """Read published numbers, with nets and methods named as in our tables.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def read_published(path: str | Path) -> pd.DataFrame:
         unknown = sorted(set(frame["method"]) - set(keys))
         if unknown:
             raise ValueError(
-                f"{path}: no method of the registry is published as {', '.join(unknown)} there"
+                f"{path}: no registered method has the published name {', '.join(unknown)}"
             )
         frame["method"] = frame["method"].map(keys)
     if "model" in frame:

@@ -1,4 +1,4 @@
-"""Registries: entries that are found by being in a package, each in a module of its own."""
+"""Registries: entries in the modules of a package, found without a list."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def discover(
     path : iterable of str
         Its ``__path__``.
     attribute : str
-        Name under which a module has its entry, or a tuple of entries; one without it has none.
+        Name under which a module has its entry or a tuple of entries; a module may have neither.
     kind : type
-        Of an entry; it has a ``key``.
+        Type of the entries, which have a ``key``.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def discover(
                     f"{imported.__file__}: {attribute} must hold {kind.__name__}, got {entry!r}"
                 )
             if entry.key in found:
-                raise ValueError(f"{imported.__file__}: the key {entry.key!r} is taken already")
+                raise ValueError(f"{imported.__file__}: the key {entry.key!r} is already taken")
             found[entry.key] = entry
     return MappingProxyType(found)
 
@@ -68,7 +68,7 @@ def look_up(entries: Mapping[str, Entry], key: str, kind: str) -> Entry:
     Raises
     ------
     ValueError
-        If there is none, with the keys that there are.
+        If the key is unknown; the message lists the known ones.
     """
     if key not in entries:
         raise ValueError(f"unknown {kind} {key!r}: choose one of {', '.join(entries)}")

@@ -12,7 +12,7 @@ def roc_auc(scores: Tensor, labels: Tensor) -> Tensor:
     """Probability that a positive scores above a negative, ties counting one half.
 
     It is counted in integers, so that equal orderings give equal areas to the last bit. (The
-    trapezoid rule in floating point, as in scikit-learn, can tell two of them apart.)
+    trapezoid rule in floating point, as in scikit-learn, can give different areas.)
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def roc_auc(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 class RankAUC:
-    """`roc_auc` for labels that stay and scores that change, without checks.
+    """`roc_auc` for fixed labels and changing scores, without checks.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class RankAUC:
         Parameters
         ----------
         scores : Tensor of shape (..., N), floating point
-            Without nan; what comes of nan is undefined.
+            Without nan, for which the result is undefined.
 
         Returns
         -------

@@ -8,9 +8,9 @@ __all__ = ["job_seed"]
 
 
 def job_seed(seed: int, *names: str) -> int:
-    """Derive the seed of one job from the seed of the experiment and the job's own names.
+    """Derive the seed of one job from the seed of the experiment and the names of the job.
 
-    Hashed with SHA-256, since Python's own hash differs from process to process; so a result
+    SHA-256 is used because Python's hash differs from process to process. A result therefore
     depends neither on the order nor on the number of jobs.
 
     Parameters
@@ -18,7 +18,7 @@ def job_seed(seed: int, *names: str) -> int:
     seed : int
         Of the experiment.
     *names : str
-        What tells this job from all others.
+        Names that identify the job.
 
     Returns
     -------

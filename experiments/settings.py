@@ -1,7 +1,7 @@
-"""Parts that the models of the configuration are made of.
+"""Building blocks of the models of the configuration.
 
 Each experiment declares its section as a `Section` in ``experiments/NAME/config.py``: default,
-range and description of a value stand there and nowhere else.
+range and description of a value are defined in that file only.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Section(BaseModel):
         Parameters
         ----------
         config : experiments.shared_config.SharedConfig
-            The whole configuration, of which every section is valid by itself.
+            The whole configuration; every single section is valid.
 
         Raises
         ------
@@ -140,7 +140,7 @@ def shown(value: Any) -> str:
 
 
 def nearest(given: object, allowed: Iterable[str]) -> str | None:
-    """Return the allowed name that a mistyped one probably stands for, if there is one."""
+    """Return the allowed name that a mistyped one probably stands for, or None."""
     if not isinstance(given, str):
         return None
     return next(iter(difflib.get_close_matches(given, list(allowed), 1)), None)
@@ -286,7 +286,7 @@ class Bootstrap(Section):
 
 
 def check_methods_fit(methods: Iterable[str], variants: Iterable[str], where: str) -> None:
-    """Refuse methods of which none is defined for the regular nets, if there are such nets."""
+    """Refuse methods none of which is defined for regular nets, if these are to be measured."""
     keys = tuple(methods)
     if "regular" in variants and all(method(key).homogeneous for key in keys):
         alone = " alone" if len(keys) == 1 else ""

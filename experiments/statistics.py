@@ -16,8 +16,8 @@ def bootstrap_interval(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Percentile bootstrap interval of the mean over the last axis.
 
-    Percentiles and not BCa, which divides by zero where all values are equal. Every resample draws
-    the same observations for all leading axes, so that differences are those of pairs.
+    Percentiles are used instead of BCa, which divides by zero if all values are equal. Every
+    resample draws the same observations for all leading axes, so that differences are paired.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From measurements to tables: reading, labelling, exporting."""
+"""Tables from measurements: reading, labelling, exporting."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_measurements(paths: Sequence[str]) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If there is no file, a file is empty, or the files have different columns.
+        If no files are given, a file is empty, or the files have different columns.
     """
     if not paths:
         raise ValueError("no measurements given: run this notebook through Snakemake")
@@ -40,12 +40,12 @@ def read_measurements(paths: Sequence[str]) -> pd.DataFrame:
 
 
 def label_rows(frame: pd.DataFrame, **labels: str) -> pd.DataFrame:
-    """Put columns that say what all rows belong to in front of a table."""
+    """Put columns with constant labels in front of a table."""
     return pd.concat([pd.DataFrame(labels, index=frame.index), frame], axis="columns")
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Print a number with a few significant digits, in powers of ten where it is tiny.
+    """Format a number with a few significant digits, tiny ones in powers of ten.
 
     A missing value is a dash.
     """
@@ -68,7 +68,7 @@ def export_table(
     Parameters
     ----------
     shown : pandas.DataFrame
-        Its cells as texts.
+        Its cells as text.
     markdown, latex : str
         The files to write.
     caption : str
@@ -91,7 +91,7 @@ def export_table(
 def provenance(paths: Sequence[str]) -> pd.DataFrame:
     """Return the provenance of measurements: a row per machine, commit and set of versions.
 
-    Where the work was split into shards, it is the shards that count.
+    If the work was split into shards, their provenance is returned.
     """
     files: list[Mapping[str, Any]] = [json.loads(Path(path).read_text()) for path in paths]
     facts = [part for file in files for part in file.get("shards", [file])]

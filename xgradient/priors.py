@@ -21,7 +21,7 @@ def gini(attributions: Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (...)
-        Differentiable; nan where every value is 0, since nothing is distributed there.
+        Differentiable; nan if every value is 0, since nothing is distributed.
 
     Raises
     ------

@@ -20,7 +20,7 @@ def plot_attribution_maps(
     alphas: Sequence[float],
     columns: Sequence[str],
 ) -> Figure:
-    """Draw images and attribution maps, regular net beside X-DNN, at several contrasts.
+    """Draw images and attribution maps, regular net alongside X-DNN, at several contrasts.
 
     Parameters
     ----------

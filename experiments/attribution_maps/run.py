@@ -14,7 +14,7 @@ __all__ = ["attribute", "first_of_classes"]
 
 
 def first_of_classes(data: ImageTensors, n_classes: int) -> list[int]:
-    """Return the index of the first image of each of the first classes: a rule, not a taste.
+    """Return the index of the first image of each of the first classes, an unbiased choice.
 
     Raises
     ------

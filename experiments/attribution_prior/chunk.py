@@ -22,7 +22,7 @@ from xgradient.priors import gini, prior_and_gradient
 
 __all__ = ["Chunk", "NonFiniteLossError", "train_chunk"]
 
-# Test rows per pass, which then stays in the cache.
+# Test rows per pass: few enough to stay in the cache.
 _TEST_ROWS = 256
 
 
@@ -153,7 +153,7 @@ class _Adam:
     """Adam with the defaults of torch, on one tensor.
 
     The functional form of ``torch.optim.Adam(fused=True)``, whose bookkeeping would cost as much
-    again as the update of such a small network.
+    as the update of such a small network.
     """
 
     def __init__(self, parameters: Tensor, gradient: Tensor, learning_rate: float) -> None:
@@ -186,7 +186,7 @@ class _Adam:
 def train_chunk(
     chunk: Chunk, method: str, strength: float, settings: PriorSettings, seed: int
 ) -> dict[str, Tensor]:
-    """Train one network per repetition, choose the epoch, and test.
+    """Train one network per repetition, select the epoch, and test.
 
     Parameters
     ----------
@@ -295,7 +295,7 @@ def train_chunk(
 def _lefts(
     activations: list[Tensor], tangents: list[Tensor], slope: Tensor, n_extra: int
 ) -> list[Tensor]:
-    """``c h + t`` for every layer; the points beside the training rows have no ``c h``."""
+    """``c h + t`` for every layer; points other than the training rows have no ``c h``."""
     n_train = slope.shape[1]
     factor = slope.unsqueeze(-1)
     rows = [hidden[:, :n_train] for hidden in activations]
@@ -322,7 +322,7 @@ def _test(chunk: Chunk, network: StackedPerceptrons) -> tuple[Tensor, Tensor]:
 def _check_finite(
     chunk: Chunk, loss: Tensor, logits: Tensor, penalties: Tensor, setting: str
 ) -> None:
-    """Refuse a diverged training; in hindsight, since checking each epoch would slow all down."""
+    """Refuse a diverged training, but only at its end: checking every epoch would take longer."""
     bad = ~(loss.isfinite() & logits.isfinite().all(-1))
     if not bool(bad.any()):
         return

@@ -37,7 +37,7 @@ def select_strength(validation_auc: np.ndarray) -> int:
     Parameters
     ----------
     validation_auc : numpy.ndarray of shape (L, R)
-        Of the chosen epoch, for L strengths and R repetitions.
+        At the selected epoch, for L strengths and R repetitions.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def select_strength(validation_auc: np.ndarray) -> int:
     Raises
     ------
     ValueError
-        If the shape is another one or a value is nan.
+        If the shape is wrong or a value is nan.
 
     References
     ----------
@@ -56,8 +56,7 @@ def select_strength(validation_auc: np.ndarray) -> int:
     validation_auc = np.asarray(validation_auc, np.float64)
     if validation_auc.ndim != 2 or validation_auc.size == 0:
         raise ValueError(
-            f"validation AUCs (strengths, repetitions) are expected, got shape "
-            f"{validation_auc.shape}"
+            f"validation AUCs must have shape (strengths, repetitions), got {validation_auc.shape}"
         )
     if np.isnan(validation_auc).any():
         strength, repetition = np.argwhere(np.isnan(validation_auc))[0].tolist()
@@ -100,12 +99,12 @@ def paired_difference(
     Raises
     ------
     ValueError
-        If the vectors do not match, a value is not finite, or a setting is impossible.
+        If the vectors do not match, a value is not finite, or a setting is invalid.
     """
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.ndim != 1 or first.shape != second.shape or len(first) < 2:
         raise ValueError(
-            "two vectors over the same two or more repetitions are expected, got shapes "
+            "the vectors must be over the same two or more repetitions, got shapes "
             f"{first.shape} and {second.shape}"
         )
     if not 0 < confidence < 1:

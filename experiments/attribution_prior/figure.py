@@ -19,7 +19,7 @@ _RUN_COLOURS = {"A": "0.6", "B": "0.8"}
 
 
 def plot_prior_auc(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Draw the test ROC-AUC of every method at its selected strength, beside the paper's.
+    """Draw the test ROC-AUC of every method at its selected strength, alongside the paper's.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def plot_prior_auc(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     )
     theirs.set_title("paper: nhanes, 200 repetitions, ±1.96 standard errors")
     theirs.legend(loc="upper left", frameon=False)
-    # Chance, unless someone is worse.
+    # Chance level, unless a method is worse.
     ours.set_ylim(min(0.5, rows["test_auc_low"].min() - 0.02), None)
     ours.set_ylabel("test ROC-AUC")
     for axes in (ours, theirs):
@@ -164,7 +164,7 @@ def plot_prior_cost(table: pd.DataFrame) -> Figure:
     ]
     colours = ["C0" if method == "x_gradient" else "C7" for method in rows["method"]]
     costs = rows["relative_cost"]
-    # From 1 and not from 0, which a logarithmic axis does not have.
+    # From 1: a logarithmic axis has no 0.
     axes.barh(names, costs - 1, left=1, color=colours, height=0.65)
     for position, cost in enumerate(costs):
         axes.annotate(

@@ -1,4 +1,4 @@
-"""The table that the prior experiment trains on: fetched, or its fallback, and kept as CSV."""
+"""The table that the prior experiment trains on: downloaded, or its fallback, and stored as CSV."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FetchedTable:
     files : tuple of FetchedFile
         The files that it was read from.
     reason : str or None
-        Why it is the fallback; None if it is the table that was asked for.
+        Why the fallback was used; None if this is the configured table.
     """
 
     dataset: Dataset
@@ -50,7 +50,7 @@ def fetch_table(dataset: Dataset, fallback: Dataset | None, data: str | Path) ->
     Parameters
     ----------
     dataset : Dataset
-        The data set asked for, with a section ``mortality``.
+        The configured data set, with a section ``mortality``.
     fallback : Dataset or None
         Used instead if no source delivers ``dataset``; None: fail.
     data : str or Path

@@ -38,7 +38,7 @@ class StackedPerceptrons:
     widths : sequence of int
         Number of features, hidden widths, 1.
     bias : bool
-        Whether there are biases.
+        Whether the layers have biases.
     """
 
     def __init__(self, parameters: Tensor, widths: Sequence[int], bias: bool) -> None:
@@ -58,7 +58,7 @@ class StackedPerceptrons:
         Returns
         -------
         activations : list of Tensor of shape (B, N, width)
-            The rows, and what every hidden layer makes of them.
+            The rows, and the activations of every hidden layer.
         logits : Tensor of shape (B, N)
             Outputs.
         """
@@ -97,7 +97,7 @@ class StackedPerceptrons:
         Parameters
         ----------
         first_delta : Tensor of shape (B, N, width)
-            First element of what `backward` returns.
+            First element of the result of `backward`.
 
         Returns
         -------
@@ -119,7 +119,7 @@ class StackedPerceptrons:
         Returns
         -------
         list of Tensor of shape (B, N, width)
-            The directions, and what every hidden layer makes of them.
+            The directions, and their images at every hidden layer.
         """
         tangents = [directions]
         for weight, gate in zip(self.weights[:-1], gates, strict=True):
@@ -136,7 +136,7 @@ class StackedPerceptrons:
         lefts : sequence of Tensor of shape (B, N, width)
             ``c h + t`` for the inputs and every hidden layer.
         deltas : sequence of Tensor of shape (B, N, width)
-            What `backward` returns for the same rows.
+            Result of `backward` for the same rows.
         coefficients : Tensor of shape (B, M)
             ``c`` of the first M rows; it is 0 for the others.
         """

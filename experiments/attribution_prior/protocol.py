@@ -21,7 +21,7 @@ PROTOCOL: Mapping[str, Any] = {
         "learning_rate": 1e-3,
     },
 }
-"""In the words of the configuration (Hesse et al. 2021, Sec. 4.3, and the released code)."""
+"""The published values of configuration keys (Hesse et al. 2021, Sec. 4.3, and released code)."""
 
 
 def protocol_of(settings: Mapping[str, Any], **more: tuple[Any, Any]) -> str:

@@ -44,10 +44,10 @@ def repetition_data(
 ) -> RepetitionData:
     """Split, impute and standardise the data for one repetition, as published.
 
-    ``train_test_split(train_size=n_train + n_validation, random_state=repetition)`` takes the test
-    set away, the same call with ``train_size=n_train`` splits the rest. The mean imputation and
+    ``train_test_split(train_size=n_train + n_validation, random_state=repetition)`` separates the
+    test set, the same call with ``train_size=n_train`` splits the rest. The mean imputation and
     then the standardisation are fitted on the training rows alone; a feature that is constant
-    there is centred and not scaled.
+    in these rows is centred but not scaled.
 
     Parameters
     ----------
@@ -58,9 +58,9 @@ def repetition_data(
     repetition : int
         Number of the repetition, the seed of both splits.
     n_train, n_validation : int, default 100
-        Rows to train on and to choose the epoch on; all others are test rows.
+        Rows to train on and to select the epoch with; all others are test rows.
     feature_names : sequence of str, optional
-        To name a feature in an error.
+        Used to name a feature in an error.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def repetition_data(
     """
     if len(features) <= n_train + n_validation:
         raise ValueError(
-            f"{len(features)} rows leave no test set beside {n_train} training and "
+            f"{len(features)} rows leave no test set after {n_train} training and "
             f"{n_validation} validation rows"
         )
     rest, test, rest_labels, test_labels = train_test_split(
@@ -120,14 +120,14 @@ def repetition_generator(seed: int, repetition: int) -> torch.Generator:
     Parameters
     ----------
     seed : int
-        Seed of the experiment, not negative.
+        Seed of the experiment, at least 0.
     repetition : int
-        Number of the repetition, not negative.
+        Number of the repetition, at least 0.
 
     Returns
     -------
     torch.Generator
-        A new one on the CPU, also for trainings elsewhere.
+        A new one on the CPU, also if the training is on another device.
     """
     state = np.random.SeedSequence([seed, repetition]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state))

@@ -1,9 +1,9 @@
-"""The prior experiment in shards: what is trained, by which job, and the rows that come of it.
+"""The prior experiment in shards: the trainings of every job, and the rows that they return.
 
 The repetitions are cut into blocks that are trained together, and a shard is every n-th block. On
 a CPU a block is one repetition, elsewhere as many as are stacked in one training; since a
-repetition has random numbers of its own, and its rounding depends on its block alone, the rows are
-the same, to the last bit, for every number of shards. Only the measured seconds differ.
+repetition has its own random numbers, and its rounding depends on its block alone, the rows are the
+same, to the last bit, for every number of shards. Only the measured seconds differ.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ COLUMNS = (
     "seconds",
 )
 """One row per training. ``n_gradients``: gradients per training row and step that the prior takes;
-``epoch``: the chosen one, whose network has the three scores; ``seconds``: processor time of the
+``epoch``: the selected one, to which the three scores belong; ``seconds``: processor time of the
 training on a CPU, wall time elsewhere."""
 
-# Networks trained at a time. On a CPU one fits its cache; on a GPU many make it worth its while.
+# Networks trained at a time. On a CPU one fits the cache; on a GPU it takes many to use the device.
 _BLOCK = {"cpu": 1, "cuda": 64}
 
 
@@ -48,12 +48,12 @@ class Training:
     Parameters
     ----------
     method : str
-        One of `xgradient.priors.METHODS`.
+        One of `experiments.attribution_prior.settings.METHODS`.
     n_gradients : int
         Gradients per training row and step that the prior takes: k of EG(k), the steps of IG,
-        0 where there is no prior and 1 for the others.
+        0 without a prior, 1 for the others.
     strengths : tuple of float or None
-        lambda; None where there is no prior.
+        lambda; None without a prior.
     epochs : int
         Steps.
     n_repetitions : int
@@ -68,7 +68,7 @@ class Training:
 
 
 def trainings(settings: Mapping[str, Any]) -> list[Training]:
-    """List what the configuration asks for.
+    """List the trainings that the configuration requests.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ def trainings(settings: Mapping[str, Any]) -> list[Training]:
     Returns
     -------
     list of Training
-        The comparison of methods; EG with other numbers of references (the number of the comparison
-        is there already); IG, whose cost is compared.
+        The comparison of methods; EG with other numbers of references (except the
+        number that the comparison includes); IG, whose cost is compared.
     """
     epochs = settings["settings"]["epochs"]
     listed = []
@@ -114,7 +114,7 @@ def shard_repetitions(n_repetitions: int, scatter_item: str, device: str) -> lis
     n_repetitions : int
         Of the whole experiment.
     scatter_item : str
-        Which shard of how many, as Snakemake writes it: ``"2-of-5"``.
+        The shard and their number, as Snakemake writes it: ``"2-of-5"``.
     device : {"cpu", "cuda"}
         Decides how many repetitions are trained together.
 
@@ -154,7 +154,7 @@ def train_shard(
     device: torch.device | str = "cpu",
     progress: Callable[[list[Training]], Iterable[Training]] = iter,
 ) -> pd.DataFrame:
-    """Train everything that the configuration asks for on some of the repetitions.
+    """Run all configured trainings on some of the repetitions.
 
     Parameters
     ----------
@@ -163,17 +163,17 @@ def train_shard(
     labels : numpy.ndarray of shape (n,)
         0 or 1.
     feature_names : sequence of str
-        To name a feature in an error.
+        Used to name a feature in an error.
     repetitions : sequence of int
         As `shard_repetitions` returns them.
     settings : mapping
-        As for `trainings`; ``settings`` holds what all trainings have in common.
+        As for `trainings`; ``settings`` holds the settings that all trainings share.
     seed : int
         Of the experiment.
     device : torch.device or str
         Where to train.
     progress : callable
-        Goes through the trainings and may show how far it is.
+        Iterates over the trainings and may show the progress.
 
     Returns
     -------

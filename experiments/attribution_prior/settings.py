@@ -37,7 +37,7 @@ class PriorSettings:
     Parameters
     ----------
     n_train, n_validation : int
-        Rows to train on and to choose the epoch on; all others are test rows.
+        Rows to train on and to select the epoch with; all others are test rows.
     hidden : tuple of int
         Widths of the hidden layers.
     epochs : int
@@ -52,7 +52,7 @@ class PriorSettings:
     Raises
     ------
     ValueError
-        If a value is impossible, with the name of the setting.
+        If a value is invalid; the message names the setting.
 
     References
     ----------
@@ -76,10 +76,10 @@ class PriorSettings:
         for width in self.hidden:
             check_whole("a width in hidden", width)
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"learning_rate must be positive, not {self.learning_rate!r}")
+            raise ValueError(f"learning_rate must be positive, got {self.learning_rate!r}")
 
 
 def check_whole(name: str, value: object) -> None:
     """Refuse anything but a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")

@@ -17,7 +17,7 @@ from experiments.attribution_prior.settings import METHODS
 __all__ = ["compare_with_xg", "eg_curve", "merge_shards", "read_repetitions", "summarise"]
 
 CASE = ["method", "n_gradients", "lambda", "n_epochs"]
-"""What all repetitions of a mean have in common."""
+"""Columns in which all repetitions of a mean agree."""
 
 BASE = "unregularised"
 """The method whose training time is the unit of costs."""
@@ -34,13 +34,13 @@ def merge_shards(shards: Sequence[pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Sorted by method (in the order of `xgradient.priors.METHODS`), gradients, lambda, epochs and
+        Sorted by method (in the order of `settings.METHODS`), gradients, lambda, epochs and
         repetition.
 
     Raises
     ------
     ValueError
-        If a training is there twice, or a repetition is missing between others.
+        If a training occurs twice, or a repetition is missing between others.
     """
     merged = pd.concat(shards, ignore_index=True)
     merged = merged.sort_values(
@@ -66,7 +66,7 @@ def summarise(
     bootstrap: Mapping[str, Any],
     seed: int,
 ) -> pd.DataFrame:
-    """Average over the repetitions, and choose the strength of each method.
+    """Average over the repetitions, and select the strength of each method.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def summarise(
     Returns
     -------
     pandas.DataFrame
-        One row per method and lambda (0 where there is no prior): ``dataset``, ``method``,
+        One row per method and lambda (0 without a prior): ``dataset``, ``method``,
         ``lambda``, ``n_reps``; means over the repetitions of the validation and the test ROC-AUC of
         the chosen epoch, standard error of the latter, Gini coefficient; ``seconds_per_rep`` of a
         training and ``relative_cost``, its ratio to unregularised training; then ``selected``, the
@@ -145,8 +145,8 @@ def compare_with_xg(
     -------
     pandas.DataFrame
         ``dataset``, ``method``, ``lambda``, ``xg_lambda``, ``n_reps``, ``xg_minus_method``, its
-        interval ``low`` to ``high`` over the repetitions that both have, the ``confidence`` of
-        that, and ``n_gradients``.
+        interval ``low`` to ``high`` over the repetitions that both have, the ``confidence`` of the
+        interval, and ``n_gradients``.
     """
     scored = summary[summary["selected"] & summary["test_auc"].notna()]
     ours, strength = _selected_xg(repetitions, summary)
@@ -179,14 +179,14 @@ def eg_curve(
     bootstrap: Mapping[str, Any],
     seed: int,
 ) -> pd.DataFrame:
-    """Test ROC-AUC of Expected Gradients by number of references, beside XG on the same data.
+    """Test ROC-AUC of Expected Gradients by number of references, alongside XG on the same data.
 
     Parameters
     ----------
     repetitions : pandas.DataFrame
         As `merge_shards` returns them.
     summary : pandas.DataFrame
-        As `summarise` returns it; it says which strength XG has.
+        As `summarise` returns it; it determines the strength of XG.
     settings : mapping
         ``n_references``, ``lambda`` and ``n_repetitions``: only these repetitions count, also for
         the numbers of references and for XG that have more.

@@ -34,7 +34,7 @@ class MortalityTable:
     feature_names : tuple of str
         In the order of the columns.
     dropped : mapping of str to str
-        Columns of the file that are not features, with the reason.
+        Columns of the file that are not features, with the reasons.
     excluded : mapping of str to int
         Number of participants left out, by reason.
     """
@@ -47,7 +47,7 @@ class MortalityTable:
     excluded: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check what every experiment relies on."""
+        """Check the properties that every experiment relies on."""
         if self.features.shape != (len(self.labels), len(self.feature_names)):
             raise ValueError(
                 f"{self.name}: features of shape {self.features.shape} do not fit "
@@ -158,7 +158,7 @@ def _numbers(column: pd.Series, path: str | Path) -> np.ndarray:
         codes = column.astype(str).where(column.notna())
         numbers = pd.to_numeric(codes, errors="coerce")
         if (numbers.isna() & column.notna()).any():
-            raise ValueError(f"{path}: column {column.name} holds texts, not numbers")
+            raise ValueError(f"{path}: column {column.name} holds text, not numbers")
         column = numbers
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise ValueError(f"{path}: column {column.name} holds {column.dtype}, not numbers")

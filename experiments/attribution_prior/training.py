@@ -46,23 +46,23 @@ class PriorTraining:
     method : str
         One of `METHODS`.
     strengths : Tensor of shape (L,), float64
-        lambda; a single 0 where there is no prior.
+        lambda; a single 0 without a prior.
     repetitions : Tensor of shape (R,), int64
         Their numbers.
     loss : Tensor of shape (L, R, E), float64
         Training loss before each step. It includes ``lambda * Omega``, as in the published logs,
         whose code adds the penalty to the loss in place.
     penalty : Tensor of shape (L, R, E), float64
-        Omega of the training rows before each step; nan where there is no prior.
+        Omega of the training rows before each step; nan without a prior.
     validation_auc : Tensor of shape (L, R, E), float64
         Before each step, so that epoch 0 is the untrained network.
     epoch : Tensor of shape (L, R), int64
-        The chosen one: the first with the best validation ROC-AUC.
+        The selected one: the first with the best validation ROC-AUC.
     test_auc : Tensor of shape (L, R), float64
-        Of the network of the chosen epoch.
+        Of the network at the selected epoch.
     gini : Tensor of shape (L, R), float64
-        Gini coefficient of the mean absolute Input×Gradient over the test rows, of the network of
-        the chosen epoch: the same measure for every method, and X-Gradient for a network without
+        Gini coefficient of the mean absolute Input×Gradient over the test rows, of the network at
+        the selected epoch: the same measure for every method, and X-Gradient for a network without
         biases. nan if the network does not depend on its input.
     seconds : Tensor of shape (L, R), float64
         Training time without preparing the data and without testing, of a chunk by equal shares:
@@ -102,12 +102,12 @@ def train_repetitions(
     n_workers: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> PriorTraining:
-    """Train, choose the epoch of, and test a network per repetition and strength.
+    """Train a network per repetition and strength, select its epoch, and test it.
 
     A repetition is a split of the data, a network and its random numbers, all of them set by
     ``seed`` and the number of the repetition. On a CPU with the default ``chunk_size`` it is
-    computed by itself: its result is the same, bit by bit, whatever the other repetitions, their
-    order, the strengths beside its own and the number of workers.
+    computed separately: its result is the same, bit by bit, whatever the other repetitions, their
+    order, the other strengths and the number of workers.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def train_repetitions(
     seed : int, default 0
         Seed of initial networks and references. (The published ones were not seeded.)
     feature_names : sequence of str, optional
-        To name a feature in an error.
+        Used to name a feature in an error.
     dtype : torch.dtype, default torch.float32
         Of the training.
     device : torch.device or str, default "cpu"
@@ -136,7 +136,7 @@ def train_repetitions(
         changes the order of some sums, hence results up to rounding, which a training amplifies.
     n_workers : int, optional
         Chunks trained at the same time, each by one thread; by default the number of threads of
-        torch on a CPU (which is set to 1 meanwhile, and back afterwards), and 1 elsewhere.
+        torch on a CPU (which is 1 during the call, and restored afterwards), and 1 elsewhere.
     progress : callable, optional
         Called with the number of trainings done whenever a chunk is complete with all strengths.
 
@@ -161,7 +161,7 @@ def train_repetitions(
     strengths = _validated_strengths(method, strengths)
     settings = settings or PriorSettings()
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise ValueError(f"seed must be a whole number that is not negative, not {seed!r}")
+        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
     device = torch.device(device)
     on_cpu = device.type == "cpu"
     if chunk_size is None:
@@ -172,7 +172,7 @@ def train_repetitions(
     check_whole("n_workers", n_workers)
 
     def train(chunk_numbers: list[int]) -> list[dict[str, Tensor]]:
-        # Both belong to the worker; the first is also what threads started later begin with.
+        # Both belong to the worker; the first is also the initial value for threads started later.
         torch.set_num_threads(1)
         with torch.inference_mode():
             data = [
@@ -229,7 +229,7 @@ def _validated_data(
     features, labels = np.asarray(features, dtype=np.float64), np.asarray(labels)
     if features.ndim != 2 or labels.shape != features.shape[:1] or features.shape[1] == 0:
         raise ValueError(
-            f"features (n, F) and labels (n,) are expected, not of shapes {features.shape} and "
+            f"features and labels must have shapes (n, F) and (n,), got {features.shape} and "
             f"{labels.shape}"
         )
     if names is not None and len(names) != features.shape[1]:
@@ -268,5 +268,5 @@ def _validated_strengths(method: str, strengths: Sequence[float] | None) -> tupl
         raise ValueError("there is no strength to train with")
     for value in strengths:
         if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"a strength must be positive and finite, not {value!r}")
+            raise ValueError(f"a strength must be positive and finite, got {value!r}")
     return strengths

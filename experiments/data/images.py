@@ -127,18 +127,18 @@ def split_train_validation(
     """
     labels = np.asarray(labels)
     if labels.ndim != 1 or len(labels) == 0:
-        raise ValueError(f"labels must be (N,) with N > 0, not {labels.shape}")
+        raise ValueError(f"labels must be (N,) with N > 0, got {labels.shape}")
     is_count = isinstance(validation, (int, np.integer)) and not isinstance(validation, bool)
     if not is_count and not (isinstance(validation, float) and 0.0 < validation < 1.0):
         raise ValueError(
-            f"validation must be a fraction between 0 and 1 or a count, not {validation!r}"
+            f"validation must be a fraction between 0 and 1 or a count, got {validation!r}"
         )
     count = int(validation) if is_count else round(validation * len(labels))
     n_classes = len(np.unique(labels))
     if not n_classes <= count <= len(labels) - n_classes:
         raise ValueError(
             f"{count} of {len(labels)} images for validation: with {n_classes} classes it must be "
-            f"{n_classes} to {len(labels) - n_classes}"
+            f"from {n_classes} to {len(labels) - n_classes}"
         )
     train, held_out = train_test_split(
         np.arange(len(labels)), test_size=count, stratify=labels, random_state=seed
@@ -163,12 +163,12 @@ def normalisation(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, .
     Raises
     ------
     ValueError
-        If the images are not such bytes, there is none, or a channel is constant, so that nothing
-        could be divided by its standard deviation.
+        If the images are not such bytes, there are no images, or a channel is constant, so that
+        its standard deviation is zero.
     """
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.size == 0:
         raise ValueError(
-            f"images must be uint8 (N, H, W) or (N, C, H, W) and not empty, not {images.dtype} "
+            f"images must be uint8 (N, H, W) or (N, C, H, W) and not empty, got {images.dtype} "
             f"{images.shape}"
         )
     channels = images[:, None] if images.ndim == 3 else images

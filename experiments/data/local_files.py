@@ -59,7 +59,7 @@ class _ZippedFolder:
                 stream = stack.enter_context(archive.open(member))
             except KeyError as error:
                 raise SourceError(f"it has no member {member}") from error
-            # The last two are what zipfile says of unknown methods and of encrypted members.
+            # zipfile raises the last two for unknown methods and for encrypted members.
             except (*UNREADABLE, NotImplementedError, RuntimeError) as error:
                 raise SourceError(f"the archive is unreadable: {explain(error)}") from error
             return consume(stream)

@@ -21,7 +21,7 @@ __all__ = ["Package", "debian_package", "npm_package"]
 
 
 def _complaint(text: str) -> str:
-    """Pick the lines of a program's output that say what went wrong."""
+    """Pick the lines of a program's output that explain an error."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("E:", "npm error", "npm ERR!"))]
     return "; ".join((errors or lines)[:4])[:400] or "no message"
@@ -140,7 +140,7 @@ def _find_member(archive: tarfile.TarFile, wanted: str) -> IO[bytes]:
 
 
 class Package:
-    """A package that is fetched once, when its first file is asked for.
+    """A package that is fetched once, when its first file is requested.
 
     Only the wanted member is read, as a stream; nothing is unpacked to paths that the archive
     chooses.

@@ -80,14 +80,14 @@ class ImageTensors(Batches):
     ) -> None:
         if images.dtype != torch.uint8 or images.ndim != 4:
             raise ValueError(
-                f"images must be uint8 (N, C, H, W), not {images.dtype} {tuple(images.shape)}"
+                f"images must be uint8 (N, C, H, W), got {images.dtype} {tuple(images.shape)}"
             )
         if labels.shape != images.shape[:1]:
             raise ValueError(f"{len(images)} images but labels of shape {tuple(labels.shape)}")
         if not len(mean) == len(std) == images.shape[1]:
             raise ValueError(
                 f"{images.shape[1]} channels need as many means and standard deviations, "
-                f"not {len(mean)} and {len(std)}"
+                f"got {len(mean)} and {len(std)}"
             )
         self.images, self.labels = images, labels.to(torch.int64)
         self.mean, self.std = tuple(mean), tuple(std)
@@ -112,12 +112,12 @@ class ImageTensors(Batches):
         Raises
         ------
         ValueError
-            If there are fewer images than asked for.
+            If there are fewer images than requested.
         """
         if n_images is None:
             return self
         if not 1 <= n_images <= len(self):
-            raise ValueError(f"{n_images} images asked for, but the data set holds {len(self)}")
+            raise ValueError(f"{n_images} images requested, but the data set has {len(self)}")
         return ImageTensors(self.images[:n_images], self.labels[:n_images], self.mean, self.std)
 
 

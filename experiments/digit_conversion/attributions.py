@@ -1,4 +1,4 @@
-"""Attributions that exist for the digit conversion alone.
+"""Attributions that only the digit conversion uses.
 
 Gradient and guided backpropagation also give weight to the black background, where nothing can be
 erased: the authors look at their values on the digit only.
@@ -18,7 +18,7 @@ def abs_gradient_masked(
 ) -> Tensor:
     """Absolute gradient of the target logit (N,) where the images (N, 1, H, W) are not black.
 
-    ``baselines`` is not used; it is there so that all methods have one signature.
+    ``baselines`` is not used; it exists so that all methods have one signature.
     """
     return saliency(model, inputs, target, abs=True) * (inputs > 0)
 
@@ -28,6 +28,6 @@ def guided_backprop_masked(
 ) -> Tensor:
     """Guided backpropagation where the images (N, 1, H, W) are not black.
 
-    ``baselines`` is not used; it is there so that all methods have one signature.
+    ``baselines`` is not used; it exists so that all methods have one signature.
     """
     return guided_backprop(model, inputs, target) * (inputs > 0)

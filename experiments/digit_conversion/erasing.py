@@ -1,6 +1,6 @@
 """Digit conversion on MNIST (Shrikumar, Greenside, Kundaje 2017, Sec. 4.1 and Figure 4).
 
-How well does an attribution know which pixels make an image a digit of one class and not of
+How well does an attribution show which pixels make an image a digit of one class and not of
 another? The pixels that speak most for the original class and against the target class are erased,
 and the change of the log-odds between the two classes is the score of the attribution.
 """
@@ -24,7 +24,7 @@ ERASING_RULES = ("published", "fixed")
 
 @dataclass(frozen=True)
 class DigitConversion:
-    """What erasing did to every image.
+    """Effect of erasing on every image.
 
     Parameters
     ----------
@@ -55,14 +55,14 @@ def convert_digits(
     erasing: str = "published",
     n_pixels: int = N_ERASED,
 ) -> DigitConversion:
-    """Erase what tells an original class from a target class and see how far the logits follow.
+    """Erase the pixels that tell two classes apart, and measure the effect on the logits.
 
     Parameters
     ----------
     model : torch.nn.Module
         Network with one logit per digit.
     images : torch.Tensor
-        Images of the original class, shape (N, 1, H, W), zero where there is nothing to see.
+        Images of the original class, shape (N, 1, H, W), zero on the background.
     attribution : callable
         Takes model, images and targets, returns attributions shaped like the images.
     original, target : int
@@ -96,7 +96,7 @@ def erase_pixels(
     n_pixels: int = N_ERASED,
     logits: Tensor | None = None,
 ) -> DigitConversion:
-    """Do the second half of `convert_digits`, for attributions that are at hand.
+    """Do the second half of `convert_digits`, for given attributions.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def erase_pixels(
         Attribution for the original class minus attribution for the target class, shaped like the
         images.
     logits : torch.Tensor, optional
-        Of the images, shape (N, classes), if they are at hand.
+        Of the images, shape (N, classes), if already computed.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def pixels_to_erase(
     flat = difference.flatten(1)
     if not 0 < n_pixels < flat.shape[1]:
         raise ValueError(
-            f"n_pixels must be between 1 and {flat.shape[1] - 1} for these images, it is {n_pixels}"
+            f"n_pixels must be between 1 and {flat.shape[1] - 1} for these images, got {n_pixels}"
         )
     ordered, order = flat.sort(dim=1, descending=True, stable=True)
     if rule == "published":

@@ -33,7 +33,8 @@ def plot_digit_conversion(conversions: pd.DataFrame, published: pd.DataFrame) ->
     -------
     matplotlib.figure.Figure
         A row per weights, a panel per task, a box per method: quartiles and median, whiskers of at
-        most 1.5 times the box, points beyond. On the published weights, the published medians.
+        most 1.5 times the height of the box, points beyond. On the published weights, the published
+        medians.
     """
     set_style()
     printed = printed_names(conversions["method"], "digit_conversion")
@@ -89,7 +90,7 @@ def plot_digit_example(
     methods: Sequence[str],
     index: int,
 ) -> Figure:
-    """Draw one image, the contributions to some logits, and what erasing leaves of it.
+    """Draw one image, the contributions to some logits, and the image after erasing.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ from xgradient.models.digit_convnet import digit_convnet
 
 
 def load_digit_convnet(path: str | Path) -> nn.Sequential:
-    """Build the network of the paper with the weights that its authors released.
+    """Build the network of the paper with the weights that the authors released.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def load_digit_convnet(path: str | Path) -> nn.Sequential:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     KerasWeightsError
-        If it does not hold the weights of this network; the message names the layer.
+        If the file does not contain the weights of this network; the message names the layer.
     """
     model = digit_convnet()
     layers = {
@@ -53,7 +53,7 @@ def load_digit_convnet(path: str | Path) -> nn.Sequential:
 
 
 def scale_input(model: nn.Sequential, factor: float) -> None:
-    """Let the network take inputs in another unit.
+    """Make the network take inputs in another unit.
 
     Parameters
     ----------
@@ -76,8 +76,9 @@ def train_twins(
 ) -> tuple[dict[str, nn.Module], list[dict[str, Any]]]:
     """Train a net and its X-DNN on grey values of 0 to 1, for a fixed number of epochs.
 
-    On all training images: the test images choose nothing. Learning from 0 to 255 directly takes
-    many more epochs, since the logits start, and stay, hundreds of times too large for the softmax.
+    They are trained on all training images, and the test images are not used. Learning from 0 to
+    255 directly takes many more epochs, since the logits start, and stay, hundreds of times too
+    large for the softmax.
 
     Parameters
     ----------

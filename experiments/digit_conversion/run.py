@@ -64,7 +64,7 @@ def of_class(data: ImageTensors, digit: int, n_images: int | None) -> tuple[Tens
     digit : int
         The class.
     n_images : int or None
-        Only the first so many, or all.
+        Only the first n, or all.
 
     Returns
     -------
@@ -76,12 +76,12 @@ def of_class(data: ImageTensors, digit: int, n_images: int | None) -> tuple[Tens
     Raises
     ------
     ValueError
-        If there are fewer than asked for.
+        If there are fewer than requested.
     """
     indices = (data.labels == digit).nonzero().flatten().tolist()
     if len(indices) < (n_images or 1):
         raise ValueError(
-            f"{n_images or 1} test images of the class {digit} asked for, but there are only "
+            f"{n_images or 1} test images of the class {digit} requested, but there are only "
             f"{len(indices)}; lower digit_conversion.n_images, or raise limit_images"
         )
     indices = indices[:n_images]
@@ -198,14 +198,14 @@ def example(
     settings: Mapping[str, Any],
     device: torch.device | str = "cpu",
 ) -> tuple[dict[str, Tensor], int]:
-    """Take the image that one method changes most, and show what all methods make of it.
+    """Return the image that one method changes most, with the results of all methods.
 
     Parameters
     ----------
     nets, data, attributions, settings, device
         As in `convert`; of the settings also ``example``.
     conversions : pandas.DataFrame
-        What `convert` returned.
+        The result of `convert`.
 
     Returns
     -------

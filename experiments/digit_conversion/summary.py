@@ -1,4 +1,4 @@
-"""From the scores of the digit conversion, image by image, to its tables."""
+"""Tables of the digit conversion from the scores of single images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def summarise(conversions: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame
     Parameters
     ----------
     conversions : pandas.DataFrame
-        What `convert` returned, with a column ``weights``.
+        The result of `convert`, with a column ``weights``.
     accuracy : pandas.DataFrame
         ``weights``, ``network`` and ``top1``, the test accuracy in percent.
 
@@ -50,7 +50,7 @@ def top_ten(conversions: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     conversions : pandas.DataFrame
-        What `convert` returned, with a column ``weights``.
+        The result of `convert`, with a column ``weights``.
 
     Returns
     -------

@@ -38,7 +38,7 @@ def plot_motif_hits(hits: pd.DataFrame, strong: float) -> Figure:
     rows = list(dict.fromkeys(zip(hits["weights"], hits["motif"], strict=True)))
     palette = sns.color_palette()
     figure = Figure(figsize=(1.75 * len(methods), 1.7 * len(rows) + 0.6), layout="constrained")
-    # The logits of two nets, and the scales of two attributions, do not compare: no common y axis.
+    # Logits of two nets, and scales of two attributions, are not comparable: no common y axis.
     grid = figure.subplots(
         len(rows),
         len(methods),

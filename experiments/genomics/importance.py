@@ -16,7 +16,7 @@ N_SHUFFLED = 10
 
 
 def background_reference(background: Sequence[float] = BACKGROUND) -> Tensor:
-    """Make the reference that holds the background frequencies at every position.
+    """Return the reference with the background frequencies at every position.
 
     Parameters
     ----------

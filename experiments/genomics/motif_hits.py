@@ -1,4 +1,4 @@
-"""Where a motif is in a sequence, and whether an attribution noticed (DeepLIFT, Sec. 4.2)."""
+"""Hits of a motif in a sequence, and whether an attribution finds them (DeepLIFT, Sec. 4.2)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class MotifHits:
     start : torch.Tensor
         First base of each hit, shape (N, n_hits), int64.
     log_odds : torch.Tensor
-        Natural logarithm of how much more probable the bases are under the motif than under the
-        background, shape (N, n_hits).
+        Natural logarithm of the ratio of the probabilities of the bases under the motif and under
+        the background, shape (N, n_hits).
     importance : torch.Tensor
         Sum of the importance over the bases of the hit, shape (N, n_hits).
     """
@@ -66,7 +66,7 @@ def find_motif_hits(
     exclusion: str = "official",
     background: Sequence[float] = BACKGROUND,
 ) -> MotifHits:
-    """Find the strongest hits of a motif and the importance that they were given.
+    """Find the strongest hits of a motif and their importance.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def find_motif_hits(
     Returns
     -------
     MotifHits
-        Hits from the strongest.
+        Hits, the strongest first.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def log_odds(sequences: Tensor, pwm: Tensor, background: Sequence[float] = BACKG
 def strongest_hits(
     scores: Tensor, width: int, n_hits: int = 5, exclusion: str = "official"
 ) -> Tensor:
-    """Take the best start of a motif again and again, each time without those close to it.
+    """Take the best start of a motif repeatedly, each time excluding those close to it.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def strongest_hits(
     n_hits : int, optional
         Number of hits per sequence.
     exclusion : {"official", "fixed"}, optional
-        After a hit at k, with w half the width, the starts ``[k - w : k + w - 1]`` are out.
+        After a hit at k, with w half the width, the starts ``[k - w : k + w - 1]`` are excluded.
         ``"official"`` reads this slice as the authors' notebook does: where ``k - w`` is negative
         Python counts it from the end, the slice is empty, and the same hit is taken again.
         ``"fixed"`` begins such a slice at 0.
@@ -160,7 +160,7 @@ def strongest_hits(
     Returns
     -------
     torch.Tensor
-        Starts from the strongest, shape (N, n_hits), int64.
+        Starts, the strongest first, shape (N, n_hits), int64.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The network that tells which motifs a sequence has, as its authors released it."""
+"""The network that detects the motifs of a sequence, as its authors released it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import nn
 from experiments.networks.keras_weights import load_keras_weights
 from xgradient.models.genomics_convnet import genomics_convnet
 
-# What the three logits tell, in this order.
+# The tasks of the three logits, in this order.
 TASKS = ("both", "GATA", "TAL")
 
 
 def load_genomics_convnet(path: str | Path) -> nn.Sequential:
-    """Build the network with the weights that its authors released.
+    """Build the network with the weights that the authors released.
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ def load_genomics_convnet(path: str | Path) -> nn.Sequential:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     KerasWeightsError
-        If it does not hold the weights of this network; the message names the layer.
+        If the file does not contain the weights of this network; the message names the layer.
     """
     model = genomics_convnet()
     layers = {
@@ -40,6 +40,6 @@ def load_genomics_convnet(path: str | Path) -> nn.Sequential:
         "dense_1": "fc1",
         "dense_2": "fc2",
     }
-    # Global pooling leaves one position: there is no order of flattening to mind.
+    # Global pooling leaves one position, so that the order of flattening does not matter.
     load_keras_weights(path, model, layers)
     return model.eval()

@@ -19,7 +19,7 @@ __all__ = ["importance_by_method", "measure_auroc", "measure_hits"]
 
 
 def measure_auroc(model: nn.Module, test: SimulatedSequences) -> pd.DataFrame:
-    """Measure how well a net tells the tasks apart.
+    """Measure the AUROC of a net for every task.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def importance_by_method(
     background: Sequence[float],
     seed: int,
 ) -> tuple[SimulatedSequences, dict[str, Tensor]]:
-    """Attribute the task "both motifs" to the positions of the sequences that hold both.
+    """Attribute the task "both motifs" to the positions of the sequences that contain both.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def measure_hits(
     strong: float,
     background: Sequence[float],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Find the strongest hits of every motif, and count those that a method gave no importance.
+    """Find the strongest hits of every motif, and count those without positive importance.
 
     Parameters
     ----------

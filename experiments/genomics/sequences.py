@@ -26,7 +26,7 @@ def encode(sequences: Sequence[str]) -> Tensor:
     Raises
     ------
     ValueError
-        If there is no sequence, if the lengths differ, or if another letter occurs; the message
+        If there are no sequences, if the lengths differ, or if another letter occurs; the message
         names the sequence.
     """
     if not sequences:
@@ -135,7 +135,7 @@ def _step_orders(sequences: Tensor, generator: torch.Generator | None) -> Tensor
         last_step = (counts.cumsum(dim=1) - 1).clamp(0, n_steps - 1)
         leads_to = chosen[:, 1:].gather(1, order).gather(1, last_step)
         end = chosen[:, -1:]
-        # A base that is never left matters to nobody; the last base ends the walk.
+        # A base that is never left does not matter; the last base ends the walk.
         leads_to = torch.where(counts > 0, leads_to, end).scatter(1, end, end)
         reached = leads_to
         for _ in BASES:

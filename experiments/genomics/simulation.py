@@ -24,7 +24,7 @@ PSEUDOCOUNT = 0.001
 
 @dataclass(frozen=True)
 class SimulatedSequences:
-    """Sequences, their labels, and where the motifs are.
+    """Sequences, their labels, and the places of the motifs.
 
     Parameters
     ----------
@@ -137,10 +137,10 @@ def simulate_sequences(
     ------
     ValueError
         If there are not two motifs, if a matrix or the background is not made of probability
-        distributions, or if the instances may not find room.
+        distributions, or if the instances may not fit into a sequence.
     """
     if len(motifs) != 2:
-        raise ValueError(f"two motifs are needed, not {len(motifs)}")
+        raise ValueError(f"there must be two motifs, got {len(motifs)}")
     matrices = {name: with_pseudocount(pwm) for name, pwm in motifs.items()}
     widths = [len(pwm) for pwm in matrices.values()] * len(INSTANCE_COUNTS)
     # Every earlier instance takes its own bases and, from the starts of the next one, up to a
@@ -262,13 +262,14 @@ def _free_start(free: Tensor, width: int, generator: torch.Generator | None) -> 
 def _checked_pwm(pwm: Tensor) -> Tensor:
     if pwm.dim() != 2 or pwm.shape[1] != len(BASES) or len(pwm) == 0:
         raise ValueError(
-            f"a position weight matrix has shape (length, {len(BASES)}), not {tuple(pwm.shape)}"
+            f"a position weight matrix must have shape (length, {len(BASES)}), got "
+            f"{tuple(pwm.shape)}"
         )
     wrong = ((pwm.sum(dim=1) - 1).abs() > 1e-3) | (pwm < 0).any(dim=1)
     if wrong.any():
         position = int(wrong.int().argmax())
         raise ValueError(
-            f"position {position} of a position weight matrix is no probability distribution: "
+            f"position {position} of a position weight matrix is not a probability distribution: "
             f"{pwm[position].tolist()}"
         )
     return pwm

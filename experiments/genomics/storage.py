@@ -58,12 +58,12 @@ def save_sequences(
 
 
 def load_sequences(path: str | Path, split: str) -> SimulatedSequences:
-    """Read one split of what `save_sequences` wrote.
+    """Read one split of a file written by `save_sequences`.
 
     Raises
     ------
     ValueError
-        If the file does not hold this split.
+        If the file does not have this split.
     """
     with safe_open(str(path), framework="pt") as file:
         header = file.metadata()

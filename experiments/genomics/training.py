@@ -1,4 +1,4 @@
-"""Training of the network on sequences, and how well it tells the tasks apart."""
+"""Training of the network on sequences, and its AUROC."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def train_genomics_convnet(
     """Train a network in place and leave it with the parameters of its best epoch.
 
     Adam with one cycle of the learning rate on the mean binary cross-entropy over the tasks. The
-    epoch is chosen on the validation sequences, by their loss: it still falls where the AUROC,
-    which sees the order alone, stands still.
+    epoch is selected by the loss on the validation sequences, which still falls where the AUROC,
+    which depends on the order alone, no longer changes.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def train_genomics_convnet(
         learning_rate=learning_rate,
         weight_decay=0.0,
         clip_norm=None,
-        horizontal_flip=False,  # a sequence read backwards is another one
+        horizontal_flip=False,  # a reversed sequence is a different one
         channels_last=False,
     )
     result = train(
@@ -169,7 +169,7 @@ def _evaluate(
         parts = [(model(inputs.to(device)).cpu(), labels.cpu()) for inputs, labels in batches]
     logits, labels = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     loss = F.binary_cross_entropy_with_logits(logits, labels).item()
-    # What has diverged has no order.
+    # Diverged outputs cannot be ranked.
     areas = roc_auc(logits.T, labels.T).mean().item() if logits.isfinite().all() else math.nan
     # Of several processes each ranks its own part of the sequences.
     values = torch.tensor([loss, areas, 1.0], dtype=torch.float64, device=device)

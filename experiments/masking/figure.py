@@ -67,7 +67,7 @@ def plot_masking_curves(curves: pd.DataFrame) -> Figure:
     wide = {"ig": 5.0, "x_gradient": 3.0}
     widths = {name: wide.get(key, 1.3) for key, name in names.items()}
     handles = dict(zip(present, grid.legend.legend_handles, strict=True))
-    # Lines are told by their colours: a net without some method has fewer of them.
+    # Lines are identified by their colours: a net without some method has fewer lines.
     width_of = {handle.get_color(): widths[name] for name, handle in handles.items()}
     for line in (
         *handles.values(),
@@ -95,7 +95,7 @@ def plot_masked_images(
     methods: Sequence[str],
     fractions: Sequence[float],
 ) -> Figure:
-    """Draw what is left of images when the best pixels of an attribution are kept.
+    """Draw images of which only the best pixels of an attribution are kept.
 
     Parameters
     ----------

@@ -40,12 +40,12 @@ def shard_blocks(n_images: int, batch_size: int, scatter_item: str) -> list[rang
     batch_size : int
         Images per block; the last block may be shorter.
     scatter_item : str
-        Which shard of how many, as Snakemake writes it: ``"2-of-5"``.
+        The shard and their number, as Snakemake writes it: ``"2-of-5"``.
 
     Returns
     -------
     list of range
-        Consecutive blocks; the shards have the same number of them, give or take one.
+        Consecutive blocks; their numbers per shard differ by at most one.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def _by_image(
     training_data: ImageTensors,
     generators: Sequence[torch.Generator],
 ) -> Tensor:
-    """Attribute image by image, each with its own generator and, if asked for, training image.
+    """Attribute image by image, each with its own generator and, if requested, training image.
 
     A shared set of baselines would have to be in memory as a whole, which ImageNet's is not.
     """
@@ -150,7 +150,7 @@ def score_blocks(
     blocks: Iterable[Sequence[int]],
     settings: Mapping[str, Any],
 ) -> dict[str, Tensor]:
-    """Evaluate the masking curves, and if asked for insertion and deletion, of some blocks.
+    """Evaluate masking curves and, if requested, insertion and deletion, of some blocks.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def score_blocks(
         known: list[tuple[Tensor, dict[str, Tensor]]] = []
         for method, means in attributions.items():
             mean = means[start : start + len(block)]
-            # XG and Input×Gradient of an X-DNN are the same numbers: no need to ask twice.
+            # XG and Input×Gradient of an X-DNN are the same numbers: no need to evaluate twice.
             scores = next((scores for other, scores in known if torch.equal(mean, other)), None)
             if scores is None:
                 curves = masking_curves(

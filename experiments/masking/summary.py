@@ -1,4 +1,4 @@
-"""From the scores of all shards to areas per image, mean curves and a summary with intervals."""
+"""Areas per image, mean curves and a summary with intervals, from the scores of all shards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PERCENT = ("KAM", "RAM")
 def merge_scores(
     shards: Sequence[Mapping[str, Tensor]],
 ) -> dict[str, tuple[MaskingCurves, InsertionDeletion | None]]:
-    """Put the scores of all shards, in their order, together again.
+    """Put the scores of all shards together, in their order.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def summarise(areas: pd.DataFrame, resamples: int, confidence: float, seed: int)
     Returns
     -------
     pandas.DataFrame
-        One row per method: ``method``, the paper's four metrics and the two that it leaves out,
+        One row per method: ``method``, the paper's four metrics and the two that it does not print,
         ``n_images``, then ``insertion`` and ``deletion`` if they were measured, then ``NAME_low``
         and ``NAME_high`` of each.
     """

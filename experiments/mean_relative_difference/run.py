@@ -1,4 +1,4 @@
-"""MARD of one net, by arithmetic."""
+"""MARD of one net, in several precisions."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def measure(
         At least as many images as the largest number of ``n_images``.
     settings : mapping
         ``n_steps``, ``method``, ``batch_size``, ``internal_batch_size`` and ``n_images`` of the
-        configuration: the last is a number of images by arithmetic, one of ``float32``,
+        configuration: the last is the number of images by precision, one of ``float32``,
         ``float64``, ``bfloat16`` and ``tf32``, of which the last two round the operands of every
         product.
     device : torch.device or str
         Where to compute.
     progress : callable
-        Wraps the batches of an arithmetic.
+        Wraps the batches of a precision.
 
     Returns
     -------
     pandas.DataFrame
-        One row per arithmetic: ``dtype``, ``mard_percent``, ``n_images``.
+        One row per precision: ``dtype``, ``mard_percent``, ``n_images``.
     """
     options = {name: settings[name] for name in ("n_steps", "method", "internal_batch_size")}
 

@@ -1,6 +1,7 @@
 """The registry of methods: a module of this package for each, or for each family.
 
-A module defines ``METHODS``, a tuple of `Method`. It is found by being here; nothing else lists it.
+A module defines ``METHODS``, a tuple of `Method`. It is found because it is in this package;
+nothing else lists it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def method(key: str) -> Method:
     Raises
     ------
     ValueError
-        If there is none, with the keys that there are.
+        If the key is unknown; the message lists the known ones.
     """
     return look_up(methods(), key, "method")
 

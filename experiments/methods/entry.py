@@ -27,10 +27,10 @@ class Method:
     name : str
         Its name for readers.
     experiments : tuple of str
-        Keys of the experiments that it fits.
+        Keys of the experiments that can use it.
     function : str, optional
         ``"package.module:function"`` with the signature ``(model, inputs, target, *, baselines)``;
-        none for what exists only as a prior of a training.
+        None if the method exists only as a prior.
     arguments : mapping, optional
         Further keyword arguments of the function.
     settings : tuple of str, optional
@@ -38,7 +38,7 @@ class Method:
     homogeneous : bool, optional
         Whether it is defined for nonnegatively homogeneous nets only.
     baselines : {"reference", "training data", "shuffled"}, optional
-        What it is given as ``baselines``.
+        What is passed as ``baselines``.
     random : bool, optional
         Whether it draws random numbers and takes a ``generator``.
     names : mapping of str to str, optional
@@ -64,7 +64,7 @@ class Method:
         return self.names.get(experiment or "", self.name)
 
     def call(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a job must know in order to run the method, JSON-serialisable.
+        """Return everything that a job needs to run the method, JSON-serialisable.
 
         Parameters
         ----------
@@ -77,7 +77,7 @@ class Method:
             If the method has no function.
         """
         if self.function is None:
-            raise ValueError(f"{self.key} is a prior of a training, not an attribution by itself")
+            raise ValueError(f"{self.key} is a prior for training only, not an attribution method")
         given = {name: settings[name] for name in self.settings if name in settings}
         return {
             "function": self.function,

@@ -1,4 +1,4 @@
-"""Expected Gradients, and random values, the floor of every comparison."""
+"""Expected Gradients, and random values as a lower bound for comparisons."""
 
 from experiments.methods.entry import Method
 

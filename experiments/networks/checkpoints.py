@@ -1,4 +1,4 @@
-"""Networks on disk: safetensors files whose header says how to build the network again.
+"""Networks on disk: safetensors files whose header names the builder of the network.
 
 safetensors holds tensors and strings only, so that loading a file runs no code from it; the header
 names a builder of this project, and no other code.
@@ -58,7 +58,7 @@ def save_model(
     arguments : mapping
         Keyword arguments of the builder.
     provenance : mapping, optional
-        JSON-serialisable facts about how the network came to be.
+        JSON-serialisable facts about the origin of the network.
     """
     header = {
         "builder": builder,
@@ -72,7 +72,7 @@ def save_model(
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """Read what a file written by `save_model` says about its network.
+    """Read the header of a file written by `save_model`.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the file is no safetensors file, or has no such header.
+        If the file is not a safetensors file, or has no such header.
     """
     try:
         with safe_open(str(path), framework="pt") as file:

@@ -43,7 +43,7 @@ def evaluate(
     Raises
     ------
     ValueError
-        If there are no images.
+        If no images are given.
     """
     # Images, their summed cross-entropy, and how many of them are right among the first 1 and 5.
     sums = torch.zeros(4, dtype=torch.float64, device=device)
@@ -68,8 +68,8 @@ def evaluate(
 
 
 def _rank_of_label(logits: Tensor, labels: Tensor) -> Tensor:
-    """Count the classes (N,) that rank before the label; what is NaN does."""
+    """Count the classes (N,) that rank before the label; NaN ranks first."""
     own = logits.gather(1, labels[:, None])
     earlier = torch.arange(logits.shape[1], device=logits.device) < labels[:, None]
-    # Not "greater than": what is NaN must count as ranked before.
+    # Not "greater than": NaN must count as ranked before.
     return (~(logits <= own) | ((logits == own) & earlier)).sum(dim=1)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class KerasWeightsError(ValueError):
-    """A file of Keras weights is not what a network needs."""
+    """A file of Keras weights does not fit a network."""
 
 
 def load_keras_weights(path: str | Path, model: nn.Module, layers: Mapping[str, str]) -> None:
@@ -28,15 +28,14 @@ def load_keras_weights(path: str | Path, model: nn.Module, layers: Mapping[str, 
     model : torch.nn.Module
         Changed in place.
     layers : mapping of str to str
-        By the name of the layer in the file, that of the Linear, Conv1d or Conv2d of the network
-        that takes its place.
+        Name of the Linear, Conv1d or Conv2d of the network by the name of the layer in the file.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     KerasWeightsError
-        If it is no HDF5 file, if a layer or one of its arrays is missing, or if a shape is not
+        If it is not an HDF5 file, if a layer or one of its arrays is missing, or if a shape is not
         that of the layer.
     """
     path = Path(path)
@@ -51,7 +50,7 @@ def load_keras_weights(path: str | Path, model: nn.Module, layers: Mapping[str, 
     except OSError as error:
         raise KerasWeightsError(f"{path} is not an HDF5 file: {error}") from error
     with file:
-        # A whole saved model holds its weights in a group of their own.
+        # A complete saved model has its weights in a separate group.
         group = file.get("model_weights", file)
         converted = {
             name: (
@@ -71,7 +70,7 @@ def channels_first(weight: Tensor, channels: int) -> None:
     """Reorder the inputs of a fully connected layer from a channels-last to a channels-first map.
 
     Keras flattens a feature map in the order (*spatial, channels), PyTorch in the order
-    (channels, *spatial): the weights stay with their input, which has another place.
+    (channels, *spatial): the weights move with their inputs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The loss of a training, and how its epochs are judged."""
+"""The loss of a training, and the criterion for its best epoch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SumOverProcesses = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Objective:
-    """The loss of a training, and how its epochs are judged.
+    """The loss of a training, and the criterion for its best epoch.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Objective:
     reported : tuple of str
         Which of these numbers the history has, each as ``validation_NAME``.
     chooses : str
-        The one that chooses the best epoch.
+        The one that selects the best epoch.
     largest : bool
         Whether the largest is the best; otherwise it is the smallest.
     """

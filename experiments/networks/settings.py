@@ -11,12 +11,12 @@ __all__ = ["TrainingSettings"]
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What one training does.
+    """Settings of one training.
 
     Parameters
     ----------
     epochs : int
-        Passes over the training data; 0 returns the network as it came.
+        Passes over the training data; 0 leaves the network unchanged.
     batch_size : int
         Images per step and process.
     optimizer : {"adamw", "sgd"}
@@ -26,8 +26,8 @@ class TrainingSettings:
     weight_decay : float
         On all parameters.
     schedule : {"one_cycle", "cosine", "step", "constant"}
-        Per step; ``"step"`` divides by 10 every ``step_epochs`` epochs, as in the published
-        trainings (whose ResNet script also builds a cosine schedule, and never steps it).
+        Learning rate per step; ``"step"`` divides by 10 every ``step_epochs`` epochs, as in the
+        published trainings (whose ResNet script also builds a cosine schedule, and never steps it).
     step_epochs : int
         Epochs between two divisions of the ``"step"`` schedule.
     clip_norm : float or None
@@ -41,7 +41,7 @@ class TrainingSettings:
     Raises
     ------
     ValueError
-        If a value is impossible, with the name of the setting.
+        If a value is invalid; the message names the setting.
     """
 
     epochs: int
@@ -80,7 +80,7 @@ class TrainingSettings:
         Raises
         ------
         ValueError
-            If a key is unknown or a value is impossible.
+            If a key is unknown or a value is invalid.
         """
         known = [field.name for field in fields(cls)]
         unknown = sorted(set(values) - set(known))

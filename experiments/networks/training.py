@@ -1,7 +1,7 @@
 """Training of networks on Lightning Fabric.
 
 Devices, mixed precision and several processes are Fabric's; this module holds the loop, the
-choice of the best epoch on a validation split of the training data, and the resumption.
+selection of the best epoch on a validation split, and the resumption.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class TrainingResult:
     history : list of dict
         One row per epoch: ``epoch`` (0 is the network before training), ``train_loss`` (nats; NaN
         for epoch 0), the numbers that the objective reports, such as ``validation_loss`` (nats) and
-        ``validation_top1`` (percent), ``learning_rate`` (at the end of the epoch). NaN where there
-        is nothing to validate on.
+        ``validation_top1`` (percent), ``learning_rate`` (at the end of the epoch). NaN without
+        validation data.
     best_epoch : int
         The epoch whose parameters the network now has: the best by the objective, the first of
         equals; without validation the last.
@@ -124,9 +124,10 @@ def train(
 ) -> TrainingResult:
     """Train a network in place and leave it with the parameters of its best epoch.
 
-    The best epoch is chosen on ``validation_data``, which must be split off the *training* data:
-    the published trainings chose it on the split that they report, which flatters the result.
-    The network as it came counts as epoch 0, so that fine-tuning never makes it worse there.
+    The best epoch is selected on ``validation_data``, which must be split off the *training* data:
+    the published trainings selected it on the split that they report, which is biased in their
+    favour. The network before training counts as epoch 0, so that fine-tuning never makes it worse
+    on ``validation_data``.
 
     Parameters
     ----------
@@ -135,24 +136,24 @@ def train(
     training_data : Batches
         Inputs and labels to learn from.
     validation_data : Batches or None
-        Inputs and labels to choose the epoch on; ``None`` keeps the last epoch, for trainings of a
-        fixed length on all there is.
+        Inputs and labels to select the epoch with; ``None`` keeps the last epoch, for trainings of
+        a fixed length on all data.
     settings : TrainingSettings
         Optimiser, schedule, number of epochs and so on.
     seed : int
         Seeds the order of the images, the flips and the dropout. The global random state of the
         caller is left as it was.
     fabric : lightning_fabric.Fabric, optional
-        A launched Fabric, which decides devices, precision and processes; the CPU in float32 by
+        A launched Fabric, which determines devices, precision and processes; the CPU in float32 by
         default.
     checkpoint : str or Path, optional
         A file written after every epoch. If it exists when training starts and belongs to the
-        same settings and seed, training goes on from it, to the same result; it is removed at
-        the end.
+        same settings and seed, training resumes from it, with the same result; it is removed
+        at the end.
     progress : str, optional
-        Label of a progress bar; none is shown without.
+        Label of a progress bar; by default no bar is shown.
     objective : Objective
-        The loss, and what chooses the best epoch; by default that of a classification.
+        The loss, and the criterion for the best epoch; by default that of a classification.
 
     Returns
     -------
@@ -238,7 +239,7 @@ def _train(
         state["history"].append(first)
 
     for epoch in range(len(state["history"]), settings.epochs + 1):
-        if hasattr(batches.sampler, "set_epoch"):  # several processes draw one common order
+        if hasattr(batches.sampler, "set_epoch"):  # all processes draw the same order
             batches.sampler.set_epoch(epoch)
         assert schedule is not None  # there are epochs
         model.train()

@@ -21,7 +21,7 @@ def plot_toys(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns ``toy``, ``formula``, ``along`` (what the horizontal axis is), ``position``,
+        Columns ``toy``, ``formula``, ``along`` (label of the horizontal axis), ``position``,
         ``output``, ``method`` (its key), ``input`` (``i1``, ``i2``
         or ``x``) and ``attribution``.
 
@@ -50,7 +50,7 @@ def plot_toys(table: pd.DataFrame) -> Figure:
                     values["attribution"],
                     color=palette[_INPUTS[name]],
                     linewidth=1.6,
-                    # Where both inputs get the same, both lines are seen.
+                    # So that both lines are visible if both inputs get the same.
                     dashes=(3, 2) if name == "i2" else (),
                 )
             axes.set_xlabel(part["along"].iloc[0], fontsize=8)

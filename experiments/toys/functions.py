@@ -18,20 +18,20 @@ __all__ = ["TOYS", "Minimum", "Toy"]
 
 @dataclass(frozen=True)
 class Toy:
-    """A function and the line of inputs along which it is looked at.
+    """A function and the line of inputs along which it is plotted.
 
     Parameters
     ----------
     network : torch.nn.Module
         Maps inputs (N, n) to one output (N, 1), in float64; at zero the output is zero.
     formula : str
-        What it computes.
+        Its formula.
     inputs : tuple of str
         Names of its n inputs.
     start, end : tuple of float
         The two ends of the line; the first input changes along it.
     along : str
-        What the first input is along the line.
+        Meaning of the first input along the line.
     """
 
     network: nn.Module

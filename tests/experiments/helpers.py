@@ -1,4 +1,4 @@
-"""What the tests of the experiments share."""
+"""Shared by the tests of the experiments."""
 
 from __future__ import annotations
 

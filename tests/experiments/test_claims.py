@@ -234,7 +234,7 @@ def test_a_wrong_claim_is_one_line_with_file_claim_and_key(tmp_path, changes, ke
 def test_what_is_no_list_is_refused(tmp_path, text):
     path = tmp_path / "claims.yaml"
     path.write_text(text)
-    with pytest.raises(ClaimError, match=r"claims\.yaml: a list of claims is expected"):
+    with pytest.raises(ClaimError, match=r"claims\.yaml: must be a list of claims"):
         load_claims(path)
 
 

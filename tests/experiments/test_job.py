@@ -91,7 +91,7 @@ def test_the_traceback_is_in_the_log(tmp_path):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU to run on")
 def test_a_missing_gpu_is_one_clear_error(tmp_path):
     with (
-        pytest.raises(RuntimeError, match="device is 'cuda', but torch finds no GPU here"),
+        pytest.raises(RuntimeError, match="device is 'cuda', but torch finds no GPU"),
         Job(snakemake(tmp_path, device="cuda")),
     ):
         pass

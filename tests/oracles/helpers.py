@@ -1,4 +1,4 @@
-"""What the tests of the attributions share."""
+"""Shared by the tests of the attributions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What files really load, found by importing them: slow, and independent of `import_closure`.
+"""The files that are really loaded, found by importing: slow, and independent of `import_closure`.
 
 Run as a script in a fresh interpreter, ``python imports.py ROOT PATH ... -- MODULE ...``, it
 executes the import statements of scripts and notebooks, imports the modules, lets the registries

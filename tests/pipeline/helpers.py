@@ -1,4 +1,4 @@
-"""What the tests of the results share."""
+"""Shared by the tests of the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user installs and opens: versions, notebooks, datasets, no traces of a machine."""
+"""Files that a user installs and opens: versions, notebooks, data sets, no traces of a machine."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import xgradient
+from experiments.config import experiment_names
 
 PIN = re.compile(r"([A-Za-z0-9_.-]+)==([^\s;]+)(?:\s*;\s*(.*))?$")
 ROOMS = {"xgradient", "experiments", "workflow"}
@@ -134,3 +135,24 @@ def test_no_paths_of_a_machine_are_tracked(root):
         if "tests/workflow/test_environment.py" not in line
     ]
     assert found == []
+
+
+def test_notebooks_and_figures_are_leaves(root):
+    """They read tables; only scripts make them, so that no formatting can hold up a figure."""
+    leaves = [*(root / "notebooks").glob("*.ipynb"), *(root / "workflow/scripts").rglob("figure*")]
+    leaves += (root / "experiments").rglob("figure*.py")
+    assert len(leaves) > 20
+    assert [path.name for path in leaves if ".to_csv(" in path.read_text()] == []
+
+
+def test_an_experiment_has_one_name(root):
+    """Key of the configuration, folder, rule file, scripts, captions and notebook."""
+    for name in experiment_names():
+        assert (root / f"experiments/{name}/run.py").is_file()
+        rules = (root / f"workflow/rules/{name}.smk").read_text()
+        assert (root / f"workflow/scripts/{name}").is_dir()
+        assert list((root / "workflow/report").glob(f"{name}*.rst"))
+        named = re.findall(r'notebook\("(\w+)"\)', rules)
+        assert named in ([], [name])
+        for rule in re.findall(r"^rule (\w+):", rules, re.M):
+            assert name in rule, f"{rule} in {name}.smk"

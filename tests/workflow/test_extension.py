@@ -17,7 +17,7 @@ import yaml
 
 CLASSES = ["dark", "light", "left", "right"]
 N_TRAIN, N_TEST = 160, 1000
-# What makes a run on a few small images a matter of seconds.
+# Settings with which a run on a few small images takes seconds.
 QUICK = {
     "dataset": "stripes",
     "validation_images": 40,
@@ -186,7 +186,7 @@ def test_a_method_is_one_module_and_its_key(project, tmp_path):
     run(project, "results/tables/masking.md", merged(QUICK, methods))
     table = pd.read_csv(project / "results/tables/masking.csv").set_index("method")
     assert list(table.index) == ["gradient", "negated_gradient"]
-    # What is kept for an attribution is kept for its negative by the metric of the other sign.
+    # Pixels kept for an attribution are kept for its negative by the metric of the other sign.
     assert table.loc["gradient", "KPM"] == table.loc["negated_gradient", "KNM"]
     assert table.loc["gradient", "KNM"] == table.loc["negated_gradient", "KPM"]
     assert "Negated Grad" in (project / "results/tables/masking.md").read_text()
@@ -345,10 +345,10 @@ def test_an_experiment_is_what_bears_its_name(project):
     assert "table_halving" in finished.stdout, finished.stderr
 
 
-def test_the_guide_says_the_same(root):
-    """The table "What to touch" in CONTRIBUTING.md names the places that these tests touch."""
-    guide = (root / "CONTRIBUTING.md").read_text()
-    rows = [line for line in guide.splitlines() if line.startswith("| a")]
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_the_documents_say_the_same(root, document):
+    """The table "What to touch" names the places that these tests touch."""
+    rows = [line for line in (root / document).read_text().splitlines() if line.startswith("| a")]
     places = {
         "an attribution method": ["experiments/methods/"],
         "an architecture": ["experiments/networks/architectures/", "networks.architectures"],
@@ -359,12 +359,12 @@ def test_the_guide_says_the_same(root):
             "workflow/scripts/NAME/",
             "notebooks/NAME.ipynb",
             "workflow/report/NAME*.rst",
-            "config.py",
+            "make config",
         ],
     }
     for thing, named in places.items():
         (row,) = (line for line in rows if line.startswith(f"| {thing}"))
-        assert all(place in row for place in named), row
+        assert all(f"`{place}`" in row for place in named), row
         for place in named:
             if place.endswith("/") and "NAME" not in place:
                 assert (root / place).is_dir()

@@ -1,4 +1,4 @@
-"""What `pip install .` puts on another machine: the library, which needs torch and numpy only."""
+"""Contents of `pip install .`: the library, which needs torch and numpy only."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ import pytest
 
 LEFT_OUT = ("data", "results", ".venv", ".git", ".snakemake")
 OVERLAY = "config/smoke.yaml"
-# What follows whatever is measured anew.
+# Jobs that follow every new measurement.
 JUDGED = {"judge_claims", "table_claims", "report"}
 
 

@@ -1,4 +1,4 @@
-# Attribution maps of a few images, to look at: no metric is computed from these (Sec. 4.4).
+# Attribution maps of a few images, for the figure: no metric is computed from them (Sec. 4.4).
 
 MAPS = config["attribution_maps"]
 

@@ -11,8 +11,8 @@ scattergather:
     attribution_prior=PRIORS["shards"],
 
 
-# Not by rule fetch_dataset, which fails where a file cannot be fetched: here a fallback may be
-# named.
+# Does not use rule fetch_dataset, which fails if a file cannot be downloaded: here the configuration
+# may name a fallback.
 rule prepare_attribution_prior:
     input:
         dataset=ancient(f"{DATASETS}/{PRIORS['dataset']}.yaml"),
@@ -31,7 +31,7 @@ rule prepare_attribution_prior:
     params:
         **part_of("attribution_prior", "dataset", "fallback"),
         data=config["data"],
-        # The files and the reading of the tables: a change of these runs the job again.
+        # The files and how the tables are read: the job runs again if these change.
         datasets={
             name: {
                 "digests": digests_of(name),
@@ -49,14 +49,14 @@ rule train_attribution_prior:
         table=rules.prepare_attribution_prior.output.table,
         code=code("attribution_prior/train"),
     output:
-        # Kept: they are small, and another bootstrap must not train again.
+        # Kept: they are small, and a change of the bootstrap must not repeat the training.
         rows=f"{PRIORS_FOLDER}/shards/{{scatteritem}}.csv",
         facts=f"{PRIORS_FOLDER}/shards/{{scatteritem}}.json",
     log:
         f"{LOGS}/train_attribution_prior/{{scatteritem}}.log",
     benchmark:
         f"{BENCHMARKS}/train_attribution_prior/{{scatteritem}}.tsv"
-    # Long jobs early: at the end they would leave the other processors idle.
+    # Long jobs start early: at the end they would leave the other processors idle.
     priority: 45
     conda:
         ENVIRONMENT
@@ -74,7 +74,7 @@ rule train_attribution_prior:
             "eg_references",
             "integrated_gradients",
         ),
-        # Not of the shard: every repetition derives its own seed from this one.
+        # Independent of the shard: every repetition derives its own seed from this one.
         seed=job_seed(config["seed"], "attribution_prior"),
         device=config["device"],
     script:

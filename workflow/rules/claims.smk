@@ -1,4 +1,4 @@
-# What the papers claim, against the tables of all experiments: the last table of all.
+# The claims of the papers, judged from the tables of all experiments: the last table.
 
 CLAIM_LIST = load_claims(CLAIMS)
 

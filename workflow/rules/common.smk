@@ -1,4 +1,4 @@
-# What all rules share: the checked configuration, paths, and the surroundings of a job.
+# Shared by all rules: the checked configuration, paths, and helpers for the parts of a rule.
 import os
 import sys
 from collections import defaultdict
@@ -20,7 +20,7 @@ from experiments.seeds import job_seed
 try:
     # One file per data set; no other list of data sets is kept.
     CATALOGUE = load_catalogue(f"{workflow.basedir}/workflow/datasets")
-    # What a configuration leaves out has its default from here on.
+    # From here on, every omitted key has its default.
     config.update(check_config(config).model_dump(mode="json"))
 except (CatalogueError, ConfigError) as error:
     raise WorkflowError(str(error))
@@ -36,13 +36,13 @@ NET = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}"
 ENVIRONMENT = f"{workflow.basedir}/envs/xgradient.yaml"
 DATASETS = os.path.normpath(f"{BASE}/workflow/datasets")
 CLAIMS = os.path.normpath(f"{BASE}/workflow/claims.yaml")
-# Declared by every job that runs a network; on the CPU no GPU is asked for.
+# Declared by every job that runs a network; on the CPU no GPU is requested.
 GPU = int(config["device"] == "cuda")
 
-# Sections of the configuration that are an experiment.
+# Sections of the configuration that describe an experiment.
 EXPERIMENTS = experiment_names()
 
-# What the report shows, and what makes up one experiment: filled in by the rules' outputs.
+# Contents of the report, and outputs by experiment: the rules add theirs.
 TABLES, FIGURES, TARGETS = [], [], defaultdict(list)
 
 
@@ -63,13 +63,13 @@ def closure(paths, modules):
 
 
 def code(script, notebook=None, named=None):
-    """The project's files that a script imports, that a notebook which it executes imports, and
+    """The project's files that a script and the notebook that it executes import, and the files of
     the functions that it imports by name: `named` returns their paths for the wildcards."""
     paths = [f"{workflow.basedir}/workflow/scripts/{script}.py"]
     if notebook is not None:
         paths.append(f"{workflow.basedir}/notebooks/{notebook}.ipynb")
 
-    # When a job is planned, not when the rules are read: most processes plan one job.
+    # Evaluated when a job is planned, not when the rules are read: most processes plan one job.
     def files(wildcards):
         names = named(wildcards) if named is not None else []
         return closure(tuple(paths), tuple(sorted(set(names))))
@@ -87,8 +87,8 @@ def builder_of(key):
 
 
 def calls(experiment, variant=None):
-    """The methods that an experiment asks for, as its jobs run them; for nets with biases without
-    those that need a homogeneous net."""
+    """The methods of an experiment, as its jobs run them; for nets with biases without those that
+    need a homogeneous net."""
     settings = config[experiment]
     return {
         key: method(key).call(settings)
@@ -128,7 +128,7 @@ def splits(dataset):
 
 
 def digests_of(dataset):
-    """Jobs depend on the digests of their data set, not on the rest of its entry: another source
+    """Jobs depend on the digests of their data set, not on the rest of its entry: a new source
     or a better citation must not retrain every net."""
     return CATALOGUE[dataset].digests
 
@@ -156,7 +156,7 @@ def facts(experiment, architectures=ARCHITECTURES):
 
 
 def csv_output(experiment, title, part=""):
-    """A table for programs, results/tables/EXPERIMENT.csv; a part tells several tables apart."""
+    """A table for programs, results/tables/EXPERIMENT.csv; `part` distinguishes several tables of one experiment."""
     name = f"{experiment}_{part}" if part else experiment
     path = f"{RESULTS}/tables/{name}.csv"
     TABLES.append(path)
@@ -170,7 +170,7 @@ def csv_output(experiment, title, part=""):
 
 
 def notebook_outputs(experiment, title):
-    """The same table for readers; the executed notebook is what the report shows."""
+    """The same table for readers; the report shows the executed notebook."""
     stem = f"{RESULTS}/tables/{experiment}"
     outputs = {
         "markdown": f"{stem}.md",
@@ -191,7 +191,7 @@ def notebook_outputs(experiment, title):
 
 
 def figure_outputs(experiment, title, part=""):
-    """A figure in both formats; a part tells several figures of one experiment apart."""
+    """A figure in both formats; `part` distinguishes several figures of one experiment."""
     name, prefix = (f"{experiment}_{part}", f"{part}_") if part else (experiment, "")
     stem = f"{RESULTS}/figures/{name}"
     FIGURES.extend([f"{stem}.pdf", f"{stem}.png"])

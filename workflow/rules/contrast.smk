@@ -1,4 +1,4 @@
-# Accuracy on images of less and less contrast (Sec. 4.4).
+# Accuracy on images of decreasing contrast (Sec. 4.4).
 
 
 rule measure_contrast:

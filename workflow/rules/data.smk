@@ -7,8 +7,8 @@ wildcard_constraints:
     dataset="|".join(CATALOGUE),
 
 
-# The files themselves are no outputs: Snakemake deletes outputs before it runs a job again, and
-# what was downloaded, or put there by hand, must not be lost.
+# The files themselves are not outputs: Snakemake deletes outputs before it runs a job again, and
+# files that were downloaded or copied by hand must not be lost.
 rule fetch_dataset:
     input:
         dataset=ancient(f"{DATASETS}/{{dataset}}.yaml"),
@@ -17,7 +17,7 @@ rule fetch_dataset:
         f"{RESULTS}/{{dataset}}/fetched.json",
     log:
         f"{LOGS}/fetch_dataset/{{dataset}}.log",
-    # All else waits for data, and the trainings, the longest chains, come first of that.
+    # All other jobs wait for data, the trainings, which are the longest chains, above all.
     priority: 60
     localrule: True
     conda:

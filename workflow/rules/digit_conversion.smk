@@ -3,7 +3,7 @@
 DIGITS = config["digit_conversion"]
 DIGIT_SPLITS = splits("mnist")
 DIGIT_BUILDER = architecture("digit_convnet").builder
-# `weights` is trained (here) or published (released by the authors).
+# `weights` is trained (by this workflow) or published (released by the authors).
 DIGIT_NET = f"{RESULTS}/mnist/digit_convnet-{{weights}}"
 TRAINED_DIGIT_NET = f"{RESULTS}/mnist/digit_convnet-trained"
 PUBLISHED_DIGIT_NET = f"{RESULTS}/mnist/digit_convnet-published"
@@ -27,7 +27,7 @@ rule train_digit_conversion:
         f"{LOGS}/train_digit_conversion.log",
     benchmark:
         f"{BENCHMARKS}/train_digit_conversion.tsv"
-    # A long chain: the conversion, the table and the figures wait for it.
+    # The conversion, the table and the figures wait for this job.
     priority: 45
     conda:
         ENVIRONMENT

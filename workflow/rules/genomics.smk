@@ -1,6 +1,6 @@
 # Simulated genomics (DeepLIFT: Shrikumar et al. 2017, Sec. 4.2): does an attribution find the
-# motifs that decide? Everything of one net is in one folder: `trained` is trained here on sequences
-# simulated here; `published` is the authors' released net with their test sequences.
+# motifs that decide? Everything of one net is in one folder: `trained` is the net trained by
+# this workflow on simulated sequences; `published` is the authors' net with their test sequences.
 
 GENOMICS = config["genomics"]
 GENOMICS_BUILDER = architecture("genomics_convnet").builder
@@ -20,7 +20,7 @@ rule simulate_genomics:
         f"{LOGS}/simulate_genomics.log",
     benchmark:
         f"{BENCHMARKS}/simulate_genomics.tsv"
-    # Before a long training.
+    # A long training waits for this job.
     priority: 50
     conda:
         ENVIRONMENT
@@ -120,7 +120,7 @@ rule measure_genomics:
     params:
         methods=calls("genomics"),
         settings=part_of("genomics", "background", "n_hits", "strong"),
-        # Not of the net: the references are shuffled alike.
+        # Independent of the net: the references are shuffled in the same way for all.
         seed=job_seed(config["seed"], "measure_genomics"),
         device=config["device"],
     script:

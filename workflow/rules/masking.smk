@@ -36,7 +36,7 @@ rule attribute_masking:
         f"{LOGS}/attribute_masking/{{arch}}-{{variant}}-{{scatteritem}}.log",
     benchmark:
         f"{BENCHMARKS}/attribute_masking/{{arch}}-{{variant}}-{{scatteritem}}.tsv"
-    # The longest chain behind the trainings.
+    # The longest chain of jobs after the trainings.
     priority: 40
     conda:
         ENVIRONMENT
@@ -46,7 +46,7 @@ rule attribute_masking:
     params:
         methods=masking_calls,
         settings=part_of("masking", "precision", "n_images", "batch_size"),
-        # Not of the net or the shard: every net sees the same random draws for an image.
+        # Independent of net and shard: every net gets the same random draws for an image.
         seed=job_seed(config["seed"], "masking", DATASET),
         device=config["device"],
     script:
@@ -112,7 +112,7 @@ rule merge_masking:
         "../scripts/masking/merge.py"
 
 
-# A few masked images, to look at.
+# A few masked images, for the figure.
 rule examples_masking:
     input:
         model=f"{RESULTS}/{DATASET}/{EXAMPLES['architecture']}-{EXAMPLES['variant']}/model.safetensors",

@@ -10,14 +10,14 @@ def training_settings(wildcards):
 
 
 def training_start(wildcards):
-    """The net that training starts from; none when it starts from a random initialisation."""
+    """The net that training starts from; none if it starts from a random initialisation."""
     if wildcards.variant == "regular" or config["training"]["x"]["init"] == "scratch":
         return []
     return f"{RESULTS}/{DATASET}/{wildcards.arch}-stripped/model.safetensors"
 
 
 def network_arguments(wildcards):
-    """What the builder is given besides what the data decide."""
+    """Arguments of the builder, except those that depend on the data."""
     networks = config["networks"]
     return {
         "bias": wildcards.variant == "regular",

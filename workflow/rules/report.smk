@@ -1,7 +1,7 @@
 # The report: tables and figures in one HTML file.
 
 
-# The configuration as it was run, overlays merged: the report reads it.
+# The configuration of the run, with all overlays merged: the report reads it.
 rule write_config:
     input:
         code=code("write_config"),

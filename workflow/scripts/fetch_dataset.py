@@ -1,4 +1,4 @@
-"""Make sure that the files of the data set are there, and record where they came from.
+"""Download the files of a data set that are missing, and record the source of each file.
 
 Rule fetch_dataset.
 """

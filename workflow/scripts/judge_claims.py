@@ -1,4 +1,4 @@
-"""Judge every claim under test by the tables of this run."""
+"""Judge every claim under test from the tables of this run."""
 
 from experiments.claims import judge_claims
 from experiments.job import Job

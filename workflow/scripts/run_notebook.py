@@ -1,4 +1,4 @@
-"""Execute a table notebook with papermill, and export what it shows (rules table_*)."""
+"""Execute a table notebook with papermill, and export its contents (rules table_*)."""
 
 import os
 from pathlib import Path
@@ -11,12 +11,12 @@ from experiments.job import Job
 
 with Job(snakemake) as job:
     files, results = snakemake.input, snakemake.output
-    # The kernel finds the library as the script jobs do: by the folder of the Snakefile.
+    # The kernel finds the library like the script jobs do, by the folder of the Snakefile.
     base = str(Path(files.notebook).resolve().parents[1])
     os.environ["PYTHONPATH"] = os.pathsep.join(
         filter(None, [base, os.environ.get("PYTHONPATH", "")])
     )
-    # Every named file of the rule is a parameter: what the notebook reads and what it writes.
+    # Every named file of the rule is a parameter: the files that the notebook reads and writes.
     parameters = {
         name: value if isinstance(value, str) else list(value)
         for name, value in (*files.items(), *results.items())
@@ -30,6 +30,6 @@ with Job(snakemake) as job:
         progress_bar=False,
     )
     executed = nbformat.read(results.notebook, as_version=4)
-    # For readers: text, tables and verdicts. The code is in the executed notebook beside it.
+    # For readers: text, tables and verdicts. The executed notebook also has the code.
     html, _ = HTMLExporter(exclude_input=True).from_notebook_node(executed)
     Path(results.html).write_text(html)

@@ -77,7 +77,7 @@ def revealcancel(function: Elementwise, signal: Signal) -> Signed:
     with_positive = function(reference + positive)
     with_negative = function(reference + negative)
     # Not f(actual): only this sum equals, to the last bit, the one above whose other part is
-    # zero, so that a part that is not there has no effect.
+    # zero, so that an absent part has no effect.
     with_both = function((reference + positive).add_(negative))
     # Δy⁺ = ½[f(r+p) - f(r)] + ½[f(r+p+n) - f(r+n)] and Δy⁻, which has p and n exchanged, are half
     # the sum and half the difference of these two.

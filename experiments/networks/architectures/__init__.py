@@ -1,7 +1,7 @@
 """The registry of architectures: a module of this package for each.
 
-A module defines ``ARCHITECTURE``, an `Architecture`. It is found by being here; nothing else lists
-it.
+A module defines ``ARCHITECTURE``, an `Architecture`. It is found because it is in this
+package; nothing else lists it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def architecture(key: str) -> Architecture:
     Raises
     ------
     ValueError
-        If there is none, with the keys that there are.
+        If the key is unknown; the message lists the known ones.
     """
     return look_up(architectures(), key, "architecture")
 

@@ -1,4 +1,4 @@
-"""What the figure of the attribution maps shows."""
+"""The figure of the attribution maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of training with attribution priors share."""
+"""Shared by the tests of training with attribution priors."""
 
 from __future__ import annotations
 

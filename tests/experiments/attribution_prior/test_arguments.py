@@ -1,4 +1,4 @@
-"""What cannot be trained is refused, with the name of what is wrong."""
+"""Impossible trainings are refused, with the name of the wrong value."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.experiments.attribution_prior.helpers import SMALL, table
         ({"method": "xgrad"}, "unknown method 'xgrad': choose one of unregularised"),
         ({"method": "unregularised", "strengths": [1.0]}, "no prior"),
         ({"strengths": []}, "no strength"),
-        ({"strengths": [1.0, 0.0]}, "positive and finite, not 0.0"),
-        ({"strengths": [math.inf]}, "positive and finite, not inf"),
+        ({"strengths": [1.0, 0.0]}, "positive and finite, got 0.0"),
+        ({"strengths": [math.inf]}, "positive and finite, got inf"),
         ({"repetitions": []}, "no repetition"),
         ({"repetitions": [1, 1]}, "twice"),
         ({"repetitions": [-1]}, "repetition -1"),
@@ -29,7 +29,7 @@ from tests.experiments.attribution_prior.helpers import SMALL, table
         ({"chunk_size": 0}, "chunk_size"),
         ({"n_workers": 0}, "n_workers"),
         ({"labels": np.full(120, 2)}, "labels must be 0 or 1"),
-        ({"labels": np.zeros(119)}, r"shapes \(120, 7\) and \(119,\)"),
+        ({"labels": np.zeros(119)}, r"got \(120, 7\) and \(119,\)"),
         ({"feature_names": ["one"]}, "1 feature names for 7 features"),
     ],
 )

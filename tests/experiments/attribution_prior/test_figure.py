@@ -1,4 +1,4 @@
-"""What the figures of training with attribution priors show."""
+"""The figures of training with attribution priors."""
 
 from __future__ import annotations
 

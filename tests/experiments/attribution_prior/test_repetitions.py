@@ -50,5 +50,5 @@ def test_a_split_with_a_single_class_is_refused(position: int, name: str) -> Non
 
 def test_too_few_rows_are_refused() -> None:
     features, labels = table(n=51)
-    with pytest.raises(ValueError, match="51 rows leave no test set beside 21 training and 30"):
+    with pytest.raises(ValueError, match="51 rows leave no test set after 21 training and 30"):
         repetition_data(features, labels, 0, n_train=21, n_validation=30)

@@ -284,7 +284,7 @@ def test_labels_follow_the_signed_follow_up(tmp_path: Path) -> None:
 def test_nhanes18_of_the_real_files(root: Path, tmp_path: Path) -> None:
     mirror = root.parent / "shared" / "data"
     if not (mirror / "nhanesi_shap.zip").exists():
-        pytest.skip("needs nhanesi_shap.zip of the verification data kept beside the checkout")
+        pytest.skip("needs nhanesi_shap.zip of the verification data next to the checkout")
     entry = load_dataset(root / "workflow/datasets/nhanes18.yaml")
     fetched = fetch_dataset(entry, tmp_path, mirror=str(mirror))
     assert all(file.source == f"mirror {mirror}/nhanesi_shap.zip" for file in fetched)

@@ -71,7 +71,7 @@ def test_training_equals_the_plain_loop_epoch_by_epoch(method: str, chunk_size: 
 def test_published_protocol_on_real_data_equals_the_plain_loop(method: str, root, tmp_path) -> None:
     mirror = root.parent / "shared" / "data"
     if not (mirror / "nhanesi_shap.zip").exists():
-        pytest.skip("needs nhanesi_shap.zip of the verification data kept beside the checkout")
+        pytest.skip("needs nhanesi_shap.zip of the verification data next to the checkout")
     entry = load_dataset(root / "workflow/datasets/nhanes18.yaml")
     fetch_dataset(entry, tmp_path, mirror=str(mirror))
     data = read_mortality(entry, tmp_path)

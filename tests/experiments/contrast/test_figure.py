@@ -1,4 +1,4 @@
-"""What the figure of accuracy against contrast shows."""
+"""The figure of accuracy against contrast."""
 
 from __future__ import annotations
 

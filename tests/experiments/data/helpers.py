@@ -93,7 +93,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
 
     def handle_error(self, request, client_address):
-        """Say nothing about clients that hang up: some tests make them."""
+        """Ignore clients that hang up: some tests make them."""
 
     def source(self, compression=None):
         return UrlSource(

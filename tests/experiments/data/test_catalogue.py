@@ -101,7 +101,7 @@ RELATIVE = "must be a relative path without . and .."
 
 MISTAKES = [
     ("license", "x", "unknown key 'license'; allowed here: title, homepage, licence, citation,"),
-    ("name", "x", "unknown key 'name'; the file names the data set"),
+    ("name", "x", "unknown key 'name'; the file name is the name of the data set"),
     ("files.0.md5", "x", f"unknown key 'files.0.md5'; allowed here: {OF_FILE}"),
     ("sources.0.timeout", 3, "unknown key 'sources.0.timeout'; allowed here: url, compression"),
     ("images.splits.train.n", 3, f"unknown key 'images.splits.train.n'; allowed here: {OF_SPLIT}"),
@@ -218,8 +218,8 @@ def test_a_column_has_one_place(entries, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "a mapping is expected"),
-        ("- mnist", "a mapping is expected"),
+        ("", "must be a mapping"),
+        ("- mnist", "must be a mapping"),
         ("title: [", "not valid YAML: while parsing"),
         ("title: a\ntitle: b", "not valid YAML: key 'title' is given twice, again in line 2"),
         ("a: {b: 1, b: 2}", "not valid YAML: key 'b' is given twice"),

@@ -103,7 +103,7 @@ TOP, BOX = "deeplift_mnist_top10_8to3", "deeplift_mnist_boxplot_digitised"
 
 
 @pytest.mark.skipif(
-    not WEIGHTS.exists(), reason="the verification data kept beside the checkout is missing"
+    not WEIGHTS.exists(), reason="the verification data next to the checkout is missing"
 )
 @pytest.mark.parametrize("key", PUBLISHED)
 def test_published_conversion_of_eights_to_threes(key, eights):

@@ -1,4 +1,4 @@
-"""What the figures of the digit conversion show."""
+"""The figures of the digit conversion."""
 
 from __future__ import annotations
 

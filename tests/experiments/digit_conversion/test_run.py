@@ -97,9 +97,9 @@ def test_images_are_raw_grey_values_of_one_class(data):
     assert indices == [1, 6, 11]
     assert torch.equal(images, data.images[[1, 6, 11]].float())
     assert len(of_class(data, 4, None)[1]) == 8
-    with pytest.raises(ValueError, match=r"9 test images of the class 4 asked for, but .* only 8"):
+    with pytest.raises(ValueError, match=r"9 test images of the class 4 requested, but .* only 8"):
         of_class(data, 4, 9)
-    with pytest.raises(ValueError, match="1 test images of the class 7 asked for"):
+    with pytest.raises(ValueError, match="1 test images of the class 7 requested"):
         of_class(data, 7, None)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the simulated genomics are run on."""
+"""Data for the tests of the simulated genomics."""
 
 from __future__ import annotations
 

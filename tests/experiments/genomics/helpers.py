@@ -1,4 +1,4 @@
-"""What the tests of the simulated genomics share."""
+"""Shared by the tests of the simulated genomics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from experiments.genomics.sequences import encode, one_hot
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 RELEASED = SHARED / "data" / "deeplift_genomics"
 needs_released = pytest.mark.skipif(
-    not RELEASED.exists(), reason="the verification data kept beside the checkout is missing"
+    not RELEASED.exists(), reason="the verification data next to the checkout is missing"
 )
 WEIGHTS = "keras2_conv1d_record_5_model_PQzyq_modelWeights.h5"
 # Of the layers as Keras stores them.

@@ -1,4 +1,4 @@
-"""What the figure of the motif hits shows."""
+"""The figure of the motif hits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The strongest hits of a motif, and what an attribution makes of them."""
+"""The strongest hits of a motif, and how an attribution ranks them."""
 
 from __future__ import annotations
 

@@ -84,11 +84,14 @@ def test_simulation_depends_on_the_generator_alone():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"motifs": {"gata": GATA}}, "two motifs are needed, not 1"),
-        ({"motifs": {"gata": GATA, "tal": 2 * TAL}}, "position 0 .* no probability distribution"),
-        ({"motifs": {"gata": GATA.T, "tal": TAL}}, r"shape \(length, 4\), not \(4, 10\)"),
+        ({"motifs": {"gata": GATA}}, "there must be two motifs, got 1"),
+        (
+            {"motifs": {"gata": GATA, "tal": 2 * TAL}},
+            "position 0 .* not a probability distribution",
+        ),
+        ({"motifs": {"gata": GATA.T, "tal": TAL}}, r"shape \(length, 4\), got \(4, 10\)"),
         ({"length": 150}, "may not find room in 150"),
-        ({"background": [0.5, 0.5, 0.5, -0.5]}, "no probability distribution"),
+        ({"background": [0.5, 0.5, 0.5, -0.5]}, "not a probability distribution"),
     ],
 )
 def test_simulations_that_make_no_sense_are_an_error(changed, message):

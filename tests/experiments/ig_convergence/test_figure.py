@@ -1,4 +1,4 @@
-"""What the figure of the convergence of IG shows."""
+"""The figure of the convergence of IG."""
 
 from __future__ import annotations
 

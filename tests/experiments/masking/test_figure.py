@@ -1,4 +1,4 @@
-"""What the figures of the masking metrics show."""
+"""The figures of the masking metrics."""
 
 from __future__ import annotations
 

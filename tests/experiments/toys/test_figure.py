@@ -1,4 +1,4 @@
-"""What the figure of the toy functions shows."""
+"""The figure of the toy functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every method."""
+"""Properties of every method."""
 
 from __future__ import annotations
 

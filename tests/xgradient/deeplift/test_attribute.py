@@ -40,7 +40,7 @@ ORACLE = SHARED / "oracle" / "revealcancel.npz"
 
 
 needs_oracle = pytest.mark.skipif(
-    not ORACLE.exists(), reason="the verification data kept beside the checkout is missing"
+    not ORACLE.exists(), reason="the verification data next to the checkout is missing"
 )
 
 

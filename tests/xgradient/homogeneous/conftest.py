@@ -1,4 +1,4 @@
-"""What the tests of homogeneity share."""
+"""Shared by the tests of homogeneity."""
 
 from __future__ import annotations
 

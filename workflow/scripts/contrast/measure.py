@@ -1,4 +1,4 @@
-"""Measure the accuracy of one net on images of less and less contrast."""
+"""Measure the accuracy of one net on images of decreasing contrast."""
 
 import torch
 

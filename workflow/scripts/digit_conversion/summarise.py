@@ -1,4 +1,4 @@
-"""Summarise the scores of all weights, and list the images with the highest."""
+"""Summarise the scores of all weights, and list the images with the highest scores."""
 
 from experiments.digit_conversion.summary import summarise, top_ten
 from experiments.job import Job

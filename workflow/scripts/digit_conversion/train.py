@@ -1,4 +1,4 @@
-"""Train the network of the digit conversion, and its X-DNN from it."""
+"""Train the network of the digit conversion, and from it the X-DNN."""
 
 from importlib.metadata import version
 

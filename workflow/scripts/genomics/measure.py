@@ -1,4 +1,4 @@
-"""Measure the AUROC of one net, and what every attribution makes of the motifs."""
+"""Measure the AUROC of one net, and how many motifs every attribution misses."""
 
 from experiments.attributions import load_attributions
 from experiments.files import save_tensors

@@ -1,4 +1,4 @@
-"""Train the network that tells which motifs a sequence has."""
+"""Train the network that detects the motifs of a sequence."""
 
 import pandas as pd
 from lightning_fabric import Fabric

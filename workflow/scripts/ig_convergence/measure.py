@@ -1,4 +1,4 @@
-"""Measure how far IG with n steps is from IG with many, for one net."""
+"""Measure the difference between IG with n steps and with many, for one net."""
 
 import torch
 

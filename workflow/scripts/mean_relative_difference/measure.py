@@ -1,4 +1,4 @@
-"""Measure the mean absolute relative difference of one net, per arithmetic."""
+"""Measure the mean absolute relative difference of one net, by precision."""
 
 from experiments.files import load_split
 from experiments.job import Job
