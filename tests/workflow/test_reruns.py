@@ -117,11 +117,11 @@ def test_a_printed_name_changes_tables_and_figures_alone(project, name, old, new
 
 
 def test_a_metric_is_computed_again_with_what_follows(project):
-    rules = rules_after(project, "xgradient/masking/ranking.py", "stable=True", "stable=False")
+    rules = rules_after(project, "xgradient/masking/blur.py", "51 * side", "53 * side")
     masking = {"merge_masking", "summarise_masking", "table_masking", "figure_masking"}
-    # Attributions are averaged over the channels by the same module; no other experiment is.
-    attributed = {"attribute_masking", "examples_masking", "figure_masking_images"}
-    assert rules == {"evaluate_masking"} | masking | attributed | JUDGED
+    # The examples are attributed and masked in one job; the attributions of the metric stay.
+    examples = {"examples_masking", "figure_masking_images"}
+    assert rules == {"evaluate_masking"} | masking | examples | JUDGED
 
 
 def test_a_method_is_applied_again_by_the_experiments_that_have_it(project):
