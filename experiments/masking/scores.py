@@ -1,8 +1,4 @@
-"""Scores of masked images in blocks: the masking curves, insertion and deletion.
-
-Apart from the attributions (`experiments.masking.run`), which cost more and need not be computed
-again when a score changes.
-"""
+"""Scores of masked images in blocks: the masking curves, insertion and deletion."""
 
 from __future__ import annotations
 

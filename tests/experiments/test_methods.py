@@ -111,7 +111,7 @@ def test_a_call_has_the_settings_that_the_experiment_gives_and_no_others():
     # What the entry fixes is not for the experiment to say.
     assert method("ig_5").call({"n_steps": 99})["arguments"]["n_steps"] == 5
     assert yaml.safe_load(yaml.safe_dump(call)) == call
-    with pytest.raises(ValueError, match="rrr is a prior"):
+    with pytest.raises(ValueError, match="rrr is a prior for training only"):
         method("rrr").call({})
 
 

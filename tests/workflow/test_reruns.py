@@ -119,9 +119,9 @@ def test_a_printed_name_changes_tables_and_figures_alone(project, name, old, new
 def test_a_metric_is_computed_again_with_what_follows(project):
     rules = rules_after(project, "xgradient/masking/blur.py", "51 * side", "53 * side")
     masking = {"merge_masking", "summarise_masking", "table_masking", "figure_masking"}
-    # The examples are attributed and masked in one job; the attributions of the metric stay.
-    examples = {"examples_masking", "figure_masking_images"}
-    assert rules == {"evaluate_masking"} | masking | examples | JUDGED
+    # Attributions are temporary files, so that another score needs them once more.
+    attributed = {"attribute_masking", "examples_masking", "figure_masking_images"}
+    assert rules == {"evaluate_masking"} | masking | attributed | JUDGED
 
 
 def test_a_method_is_applied_again_by_the_experiments_that_have_it(project):
