@@ -117,9 +117,9 @@ def test_a_printed_name_changes_tables_and_figures_alone(project, name, old, new
 
 
 def test_a_metric_is_computed_again_with_what_follows(project):
-    rules = rules_after(project, "xgradient/masking/ranking.py", "stable=True", "stable=False")
+    rules = rules_after(project, "xgradient/masking/blur.py", "51 * side", "53 * side")
     masking = {"merge_masking", "summarise_masking", "table_masking", "figure_masking"}
-    # Attributions are averaged over the channels by the same module; no other experiment is.
+    # Attributions are temporary files, so that another score needs them once more.
     attributed = {"attribute_masking", "examples_masking", "figure_masking_images"}
     assert rules == {"evaluate_masking"} | masking | attributed | JUDGED
 

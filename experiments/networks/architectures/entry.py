@@ -24,7 +24,7 @@ class Architecture:
         Its name for readers, and in the published tables.
     builder : str
         ``"package.module:function"``; returns a `torch.nn.Module` that maps inputs (N, ...) to
-        logits (N, K) and takes ``bias``, which is false for an X-DNN.
+        logits (N, K). One that has an X-DNN takes ``bias``, which is false for it.
     images : bool, optional
         Whether it classifies images of any data set: its builder then takes ``num_classes``,
         ``in_channels`` and ``geometry`` as well. Others belong to one experiment.

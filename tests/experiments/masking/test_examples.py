@@ -8,7 +8,7 @@ from torch import nn
 
 from experiments.data.tensors import ImageTensors, denormalise
 from experiments.masking.examples import mask_examples
-from experiments.masking.run import blurred
+from experiments.masking.scores import blurred
 
 SETTINGS = {"kernel_size": 5, "sigma": 1.0, "examples": {"fractions": [0.1, 0.5, 1.0]}}
 CHOSEN = [4, 1]

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from experiments.data.tensors import ImageTensors
-from experiments.masking.run import attribute_blocks, blurred, score_blocks, shard_blocks
+from experiments.masking.run import attribute_blocks, shard_blocks
+from experiments.masking.scores import blurred, score_blocks
 from experiments.masking.summary import image_areas, mean_curves, merge_scores, summarise
 from tests.experiments.helpers import attributions
 from xgradient.masking import area_under_curve, blur, blur_size_for, masking_curves

@@ -4,7 +4,8 @@ import torch
 
 from experiments.files import load_split, load_tensors, save_tensors
 from experiments.job import Job
-from experiments.masking.run import score_blocks, shard_blocks
+from experiments.masking.run import shard_blocks
+from experiments.masking.scores import score_blocks
 from experiments.networks.checkpoints import load_model
 
 with Job(snakemake) as job:
