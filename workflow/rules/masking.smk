@@ -14,10 +14,6 @@ scattergather:
     masking=MASKING["shards"],
 
 
-def masking_calls(wildcards):
-    return calls("masking", wildcards.variant)
-
-
 rule attribute_masking:
     input:
         model=f"{NET}/model.safetensors",
@@ -44,7 +40,7 @@ rule attribute_masking:
     resources:
         gpu=GPU,
     params:
-        methods=masking_calls,
+        methods=lambda wildcards: calls("masking", wildcards.variant),
         settings=part_of("masking", "precision", "n_images", "batch_size"),
         # Independent of net and shard: every net gets the same random draws for an image.
         seed=job_seed(config["seed"], "masking", DATASET),
@@ -72,7 +68,7 @@ rule evaluate_masking:
     resources:
         gpu=GPU,
     params:
-        methods=lambda wildcards: list(masking_calls(wildcards)),
+        methods=lambda wildcards: list(calls("masking", wildcards.variant)),
         settings=part_of(
             "masking",
             "n_images",
@@ -105,7 +101,7 @@ rule merge_masking:
         ENVIRONMENT
     params:
         dataset=DATASET,
-        methods=lambda wildcards: list(masking_calls(wildcards)),
+        methods=lambda wildcards: list(calls("masking", wildcards.variant)),
         bootstrap=MASKING["bootstrap"],
         seed=seed("masking_bootstrap"),
     script:

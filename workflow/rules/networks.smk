@@ -1,31 +1,6 @@
 # The regular net, the net stripped of its biases, and the X-DNN.
 
 
-def training_settings(wildcards):
-    schedules = config["training"][wildcards.variant]
-    return {
-        **config["training"]["settings"],
-        **schedules.get(wildcards.arch, schedules["default"]),
-    }
-
-
-def training_start(wildcards):
-    """The net that training starts from; none if it starts from a random initialisation."""
-    if wildcards.variant == "regular" or config["training"]["x"]["init"] == "scratch":
-        return []
-    return f"{RESULTS}/{DATASET}/{wildcards.arch}-stripped/model.safetensors"
-
-
-def network_arguments(wildcards):
-    """Arguments of the builder, except those that depend on the data."""
-    networks = config["networks"]
-    return {
-        "bias": wildcards.variant == "regular",
-        "geometry": networks["geometry"],
-        **{name: networks[name] for name in architecture(wildcards.arch).options},
-    }
-
-
 rule train:
     input:
         start=training_start,
