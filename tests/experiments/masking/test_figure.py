@@ -9,7 +9,10 @@ import pytest
 from experiments.masking.figure import plot_masked_images, plot_masking_curves
 from tests.experiments.figure_helpers import drawn_lines, legend_texts, titles
 
-METHODS = {"regular": ["random", "ig"], "x": ["random", "ig", "x_gradient"]}
+METHODS = {
+    "regular": ["random", "ig", "input_x_gradient"],
+    "x": ["random", "ig", "x_gradient", "input_x_gradient"],
+}
 CURVES = ["KPM", "KNM", "KAM", "RAM", "RPM", "insertion"]
 FRACTIONS = [0.01, 1.0]
 
@@ -43,7 +46,8 @@ def test_the_four_metrics_of_the_paper_in_rows_and_the_nets_in_columns():
         for metric in ("KPM ↑", "KNM ↓", "KAM ↑", "RAM ↓")
         for net in ("regular", "X-DNN")
     ]
-    assert legend_texts(figure) == ["Random", "IG", "XG"]
+    # In the order of the configuration, although the first net lacks XG.
+    assert legend_texts(figure) == ["Random", "IG", "XG", "Input×Gradient"]
     logit, percent = "logit of the true class", "top-1 accuracy (%)"
     assert [axes.get_ylabel() for axes in figure.axes[::2]] == [logit, logit, percent, percent]
     assert {axes.get_xscale() for axes in figure.axes} == {"log"}
@@ -65,11 +69,12 @@ def test_a_method_has_one_colour_and_width_in_all_panels_and_ig_is_below_xg():
     figure = plot_masking_curves(TABLE)
     handles = figure.legends[0].legend_handles
     looks = [(handle.get_color(), handle.get_linewidth()) for handle in handles]
-    assert looks[1][1] > looks[2][1] > looks[0][1]
+    random, ig, xg, input_x_gradient = looks
+    assert ig[1] > xg[1] > input_x_gradient[1] == random[1]
     for index, axes in enumerate(figure.axes):
         lines = [line for line in axes.get_lines() if len(line.get_xdata())]
         found = [(line.get_color(), line.get_linewidth()) for line in lines]
-        assert found == looks[: 3 if index % 2 else 2]
+        assert found == (looks if index % 2 else [random, ig, input_x_gradient])
 
 
 def test_an_unknown_method_is_refused():
@@ -82,11 +87,14 @@ def test_an_unknown_method_is_refused():
 CLASSES, KEPT = ["boot", "bag"], [0.01, 0.2, 1.0]
 
 
+MASKED = ["random", "ig", "x_gradient"]
+
+
 def tensors():
     draws = np.random.default_rng(0)
     arrays = {name: draws.random((2, 1, 5, 5)) for name in ("image", "blurred")}
     arrays |= {"image/logit": np.array([1.25, 2.0]), "blurred/logit": np.array([-1.0, 0.04])}
-    for method in METHODS["x"]:
+    for method in MASKED:
         arrays[f"{method}/map"] = draws.normal(size=(2, 5, 5))
         arrays[f"{method}/masked"] = draws.random((2, 3, 1, 5, 5))
         arrays[f"{method}/logit"] = draws.normal(size=(2, 3))
@@ -99,7 +107,7 @@ def shown(axes):
 
 
 def test_masked_images_are_drawn_with_their_logits():
-    arrays, methods = tensors(), METHODS["x"]
+    arrays, methods = tensors(), MASKED
     figure = plot_masked_images(arrays, CLASSES, methods, KEPT)
     # Four columns per image, with an empty one between two images.
     grid = np.array(figure.axes).reshape(4, 9)
