@@ -5,7 +5,7 @@ import json
 from experiments.attributions import load_attributions
 from experiments.digit_conversion.run import convert, example, measure_accuracy
 from experiments.files import load_split, save_tensors
-from experiments.job import Job
+from experiments.job import Job, write_facts
 from experiments.networks.checkpoints import load_model, read_header
 from experiments.tables import label_rows
 
@@ -21,9 +21,10 @@ with Job(snakemake) as job:
     )
     # Enough digits to tell all float32 apart.
     label_rows(conversions, weights=weights).to_csv(results.table, index=False, float_format="%.9g")
-    nets_from = read_header(files.regular)["provenance"]
-    inputs = [files.regular, files.x, files.test]
-    job.write_facts(results.facts, inputs, nets=nets_from)
+    facts = job.facts(
+        [files.regular, files.x, files.test], nets=read_header(files.regular)["provenance"]
+    )
+    write_facts(results.facts, facts)
     tensors, index = example(nets, data, conversions, methods, settings, job.device)
     header = {
         "task": settings["example"]["task"],
@@ -34,6 +35,6 @@ with Job(snakemake) as job:
     save_tensors(
         results.example,
         tensors,
-        job.facts(inputs, nets=nets_from),
+        facts,
         **{name: json.dumps(value) for name, value in header.items()},
     )
