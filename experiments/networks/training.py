@@ -23,7 +23,7 @@ from experiments.data.tensors import Batches, loader
 from experiments.networks.objective import CLASSIFICATION, Objective
 from experiments.networks.settings import TrainingSettings
 
-__all__ = ["TrainingResult", "train"]
+__all__ = ["TrainingResult", "launch_fabric", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,22 @@ class TrainingResult:
 
     history: list[dict[str, float]]
     best_epoch: int
+
+
+def launch_fabric(device: torch.device, precision: Any = "32-true") -> Fabric:
+    """Launch Fabric on one device.
+
+    Parameters
+    ----------
+    device : torch.device
+        A GPU for ``cuda``, the processor for anything else.
+    precision : str
+        Of the arithmetic, as `lightning_fabric.Fabric` names it.
+    """
+    accelerator = "cuda" if device.type == "cuda" else "cpu"
+    fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
+    fabric.launch()
+    return fabric
 
 
 def _make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:

@@ -3,13 +3,12 @@
 from importlib.metadata import version
 
 import pandas as pd
-from lightning_fabric import Fabric
 
 from experiments.files import load_split, split_facts
 from experiments.job import Job
 from experiments.networks.checkpoints import build_network, load_model, read_header, save_model
 from experiments.networks.settings import TrainingSettings
-from experiments.networks.training import train
+from experiments.networks.training import launch_fabric, train
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
@@ -25,19 +24,13 @@ with Job(snakemake) as job:
         }
         model = build_network(params.builder, arguments)
 
-    fabric = Fabric(
-        accelerator="cuda" if job.device.type == "cuda" else "cpu",
-        devices=1,
-        precision=params.precision,
-    )
-    fabric.launch()
     result = train(
         model,
         training_data,
         validation_data,
         TrainingSettings.from_mapping(params.settings),
         job.seed,
-        fabric,
+        launch_fabric(job.device, params.precision),
         checkpoint=params.checkpoint,
         progress=job.label,
     )

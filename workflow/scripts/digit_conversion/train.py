@@ -3,23 +3,21 @@
 from importlib.metadata import version
 
 import pandas as pd
-from lightning_fabric import Fabric
 
 from experiments.digit_conversion.network import scale_input, train_twins
 from experiments.files import load_split
 from experiments.job import Job
 from experiments.networks.checkpoints import build_network, save_model
+from experiments.networks.training import launch_fabric
 
 with Job(snakemake) as job:
     files, params, results = snakemake.input, snakemake.params, snakemake.output
-    fabric = Fabric(accelerator="cuda" if job.device.type == "cuda" else "cpu", devices=1)
-    fabric.launch()
     nets, history = train_twins(
         build_network(params.builder, {"bias": True}),
         [load_split(path) for path in (files.train, files.validation)],
         {"regular": params.regular, "x": params.x},
         job.seed,
-        fabric,
+        launch_fabric(job.device),
         job.label,
     )
     pd.DataFrame(history).to_csv(results.history, index=False, float_format="%.6g")

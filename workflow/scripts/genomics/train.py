@@ -1,12 +1,12 @@
 """Train the network that detects the motifs of a sequence."""
 
 import pandas as pd
-from lightning_fabric import Fabric
 
 from experiments.genomics.storage import load_sequences
 from experiments.genomics.training import train_genomics_convnet
 from experiments.job import Job
 from experiments.networks.checkpoints import build_network, save_model
+from experiments.networks.training import launch_fabric
 
 with Job(snakemake) as job:
     params = snakemake.params
@@ -14,8 +14,6 @@ with Job(snakemake) as job:
         load_sequences(snakemake.input.sequences, split) for split in ("train", "validation")
     )
     model = build_network(params.builder, {})
-    fabric = Fabric(accelerator="cuda" if job.device.type == "cuda" else "cpu", devices=1)
-    fabric.launch()
     result = train_genomics_convnet(
         model,
         training.sequences,
@@ -25,7 +23,7 @@ with Job(snakemake) as job:
         **params.settings,
         seed=job.seed,
         progress=job.label,
-        fabric=fabric,
+        fabric=launch_fabric(job.device),
         checkpoint=params.checkpoint,
     )
     history = pd.DataFrame(result.history)
