@@ -10,24 +10,7 @@ from torch import Tensor, nn
 from experiments.attributions import Attribution
 from experiments.data.tensors import ImageTensors, denormalise
 
-__all__ = ["attribute", "first_of_classes"]
-
-
-def first_of_classes(data: ImageTensors, n_classes: int) -> list[int]:
-    """Return the index of the first image of each of the first classes, an unbiased choice.
-
-    Raises
-    ------
-    ValueError
-        If a class has no image.
-    """
-    chosen = []
-    for label in range(n_classes):
-        found = (data.labels == label).nonzero()
-        if not len(found):
-            raise ValueError(f"there is no image of class {label}: raise limit_images")
-        chosen.append(int(found[0]))
-    return chosen
+__all__ = ["attribute"]
 
 
 def attribute(

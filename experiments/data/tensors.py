@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-__all__ = ["Batches", "ImageTensors", "denormalise", "loader", "normalise"]
+__all__ = ["Batches", "ImageTensors", "denormalise", "first_of_classes", "loader", "normalise"]
 
 
 def _per_channel(values: Sequence[float], like: torch.Tensor) -> torch.Tensor:
@@ -119,6 +119,23 @@ class ImageTensors(Batches):
         if not 1 <= n_images <= len(self):
             raise ValueError(f"{n_images} images requested, but the data set has {len(self)}")
         return ImageTensors(self.images[:n_images], self.labels[:n_images], self.mean, self.std)
+
+
+def first_of_classes(data: ImageTensors, n_classes: int) -> list[int]:
+    """Return the index of the first image of each of the first classes, an unbiased choice.
+
+    Raises
+    ------
+    ValueError
+        If a class has no image.
+    """
+    chosen = []
+    for label in range(n_classes):
+        found = (data.labels == label).nonzero()
+        if not len(found):
+            raise ValueError(f"there is no image of class {label}: raise limit_images")
+        chosen.append(int(found[0]))
+    return chosen
 
 
 def _as_is(batch: object) -> object:

@@ -4,8 +4,8 @@ import json
 
 import torch
 
-from experiments.attribution_maps.run import first_of_classes
 from experiments.attributions import load_attributions
+from experiments.data.tensors import first_of_classes
 from experiments.files import load_split, save_tensors, split_facts
 from experiments.job import Job
 from experiments.masking.examples import mask_examples
