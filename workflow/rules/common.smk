@@ -11,15 +11,16 @@ if workflow.basedir not in sys.path:
 
 from experiments.claim_list import load_claims
 from experiments.config import ConfigError, check_config, experiment_names
-from experiments.data.catalogue import CatalogueError, load_catalogue
+from experiments.data.catalogue import CatalogueError
 from experiments.dependencies import import_closure
 from experiments.methods import method
 from experiments.networks.architectures import architecture
 from experiments.seeds import job_seed
+from experiments.settings import catalogue
 
 try:
     # One file per data set; no other list of data sets is kept.
-    CATALOGUE = load_catalogue(f"{workflow.basedir}/workflow/datasets")
+    CATALOGUE = catalogue()
     # From here on, every omitted key has its default.
     config.update(check_config(config).model_dump(mode="json"))
 except (CatalogueError, ConfigError) as error:
@@ -183,12 +184,18 @@ def facts(experiment, architectures=ARCHITECTURES):
 # --- outputs that a reader looks at -------------------------------------------------------------
 
 
+def announce(contents, experiment, paths):
+    """List outputs among the report's tables or figures, and as targets of their experiment."""
+    contents.extend(paths)
+    TARGETS[experiment].extend(paths)
+
+
 def csv_output(experiment, title, part=""):
-    """A table for programs, results/tables/EXPERIMENT.csv; `part` distinguishes several tables of one experiment."""
+    """A table for programs, results/tables/EXPERIMENT.csv; `part` distinguishes several tables of
+    one experiment."""
     name = f"{experiment}_{part}" if part else experiment
     path = f"{RESULTS}/tables/{name}.csv"
-    TABLES.append(path)
-    TARGETS[experiment].append(path)
+    announce(TABLES, experiment, [path])
     return report(
         path,
         caption=f"../report/{name}.rst",
@@ -206,8 +213,7 @@ def notebook_outputs(experiment, title):
         "html": f"{stem}.html",
         "notebook": f"{stem}.ipynb",
     }
-    TABLES.extend(outputs.values())
-    TARGETS[experiment].extend(outputs.values())
+    announce(TABLES, experiment, outputs.values())
     return outputs | {
         "html": report(
             outputs["html"],
@@ -222,8 +228,7 @@ def figure_outputs(experiment, title, part=""):
     """A figure in both formats; `part` distinguishes several figures of one experiment."""
     name, prefix = (f"{experiment}_{part}", f"{part}_") if part else (experiment, "")
     stem = f"{RESULTS}/figures/{name}"
-    FIGURES.extend([f"{stem}.pdf", f"{stem}.png"])
-    TARGETS[experiment].extend([f"{stem}.pdf", f"{stem}.png"])
+    announce(FIGURES, experiment, [f"{stem}.pdf", f"{stem}.png"])
     return {
         f"{prefix}pdf": f"{stem}.pdf",
         f"{prefix}png": report(
