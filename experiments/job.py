@@ -38,7 +38,9 @@ logger = logging.getLogger("xgradient.job")
 
 
 def sha256_of(path: str | Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file, in hexadecimal digits; of a store, that of its index."""
+    if Path(path).is_dir():
+        path = Path(path) / "index.json"
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from experiments.attributions import Attribution
-from experiments.data.tensors import ImageTensors, denormalise
+from experiments.data.network_images import NetworkImages
 
 __all__ = ["attribute"]
 
 
 def attribute(
     nets: Mapping[str, nn.Module],
-    data: ImageTensors,
+    data: NetworkImages,
     chosen: Sequence[int],
     alphas: Sequence[float],
     attributions: Mapping[str, Mapping[str, Attribution]],
@@ -27,7 +27,7 @@ def attribute(
     ----------
     nets : mapping of str to torch.nn.Module
         By variant; on the device.
-    data : ImageTensors
+    data : NetworkImages
         The images.
     chosen : sequence of int
         Indices of N of them.
@@ -49,7 +49,7 @@ def attribute(
     tensors = {}
     for alpha in alphas:
         faded = alpha * inputs
-        tensors[f"image/{alpha}"] = denormalise(faded, data.mean, data.std)
+        tensors[f"image/{alpha}"] = data.preprocessing.denormalise(faded)
         for variant, methods in attributions.items():
             for key, attribution in methods.items():
                 tensors[f"{variant}/{key}/{alpha}"] = attribution(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -156,6 +156,7 @@ class Dataset(Entry):
     mirror: RelativePath | None = None
     images: Images | None = None
     mortality: Mortality | None = None
+    weights: None = None  # TEMP
 
     @model_validator(mode="after")
     def _check_files(self) -> Dataset:
@@ -176,6 +177,25 @@ class Dataset(Entry):
     def digests(self) -> dict[str, str]:
         """Digest of every file, by name."""
         return {file.name: file.digest for file in self.files}
+
+    @property
+    def image_form(self) -> str | None:
+        """How labelled images are kept: ``"idx"``, ``"folders"`` or ``"labelled"``."""
+        return None if self.images is None else self.images.FORM
+
+    @property
+    def image_splits(self) -> tuple[str, ...]:
+        """Splits of the labelled images."""
+        return () if self.images is None else tuple(self.images.splits)
+
+    def image_count(self, split: Literal["train", "test"]) -> int | None:
+        """Return the number of labelled images of a split, None if it is not known."""
+        return None if self.images is None else self.images.count(split)
+
+    @property
+    def n_classes(self) -> int | None:
+        """Number of classes of the labelled images, None if it is not known."""
+        return None if self.images is None else self.images.number_of_classes
 
     def file(self, name: str) -> DataFile:
         """Return the file of this name.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -49,6 +49,8 @@ class Images(Entry):
         The files of ``"train"`` and ``"test"``.
     """
 
+    FORM: ClassVar = "idx"
+
     shape: tuple[Count, Count]
     classes: Annotated[tuple[Text, ...], Field(min_length=2)]
     splits: Annotated[dict[Literal["train", "test"], Split], Field(min_length=1)]
@@ -59,6 +61,15 @@ class Images(Entry):
             if name in self.classes[:number]:
                 raise ValueError(f"class {name!r} is listed twice")
         return self
+
+    @property
+    def number_of_classes(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+    def count(self, split: Literal["train", "test"]) -> int | None:
+        """Return the number of images of a split, None if there are none."""
+        return self.splits[split].count if split in self.splits else None
 
     def used_files(self) -> Iterator[tuple[str, str]]:
         """Yield the dotted key and the name of every file that the section mentions."""

@@ -8,16 +8,51 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from experiments.data.network_images import NetworkImages
+from experiments.data.open_images import open_images
+from experiments.data.preprocessing import Preprocessing
 from experiments.named import import_named
 
-__all__ = ["build_network", "load_model", "read_header", "save_model"]
+__all__ = [
+    "Network",
+    "build_network",
+    "load_model",
+    "load_network",
+    "read_header",
+    "save_model",
+]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network, with how it takes images and what its logits stand for.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Maps images (N, C, H, W) to logits (N, K).
+    preprocessing : Preprocessing
+        Brings images into the space that the model takes.
+    outputs : str
+        The classes of its logits: the name of a data set, or ``"imagenet"``.
+    """
+
+    model: nn.Module
+    preprocessing: Preprocessing
+    outputs: str
+
+    def open_images(self, path: str | Path) -> NetworkImages:
+        """Return the images of a store or an index, as this network takes them."""
+        return open_images(path, self.preprocessing, self.outputs)
 
 
 def build_network(builder: str, arguments: Mapping[str, Any]) -> nn.Module:
@@ -44,6 +79,8 @@ def save_model(
     builder: str,
     arguments: Mapping[str, Any],
     provenance: Mapping[str, Any] | None = None,
+    preprocessing: Preprocessing | None = None,
+    outputs: str | None = None,
 ) -> None:
     """Write the state dict of a network with what is needed to rebuild it.
 
@@ -59,12 +96,19 @@ def save_model(
         Keyword arguments of the builder.
     provenance : mapping, optional
         JSON-serialisable facts about the origin of the network.
+    preprocessing : Preprocessing, optional
+        How the network takes images; given together with ``outputs``.
+    outputs : str, optional
+        The classes of its logits, see `Network`.
     """
     header = {
         "builder": builder,
         "arguments": json.dumps(dict(arguments), sort_keys=True),
         "provenance": json.dumps(dict(provenance or {}), sort_keys=True),
     }
+    if preprocessing is not None and outputs is not None:
+        header["preprocessing"] = json.dumps(preprocessing.as_mapping(), sort_keys=True)
+        header["outputs"] = outputs
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
@@ -77,7 +121,8 @@ def read_header(path: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``builder`` (str), ``arguments`` (dict) and ``provenance`` (dict).
+        ``builder`` (str), ``arguments`` (dict) and ``provenance`` (dict); for a network of images
+        also ``preprocessing`` (`Preprocessing`) and ``outputs`` (str).
 
     Raises
     ------
@@ -92,7 +137,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
             f"{path} is not a readable safetensors file ({error}); delete it and run again"
         ) from error
     try:
-        return {
+        found = {
             "builder": header["builder"],
             "arguments": json.loads(header["arguments"]),
             "provenance": json.loads(header["provenance"]),
@@ -102,6 +147,10 @@ def read_header(path: str | Path) -> dict[str, Any]:
             f"{path} has no {error} in its header: it was not written by "
             "experiments.networks.checkpoints.save_model"
         ) from error
+    if "preprocessing" in header:
+        found["preprocessing"] = Preprocessing.from_mapping(json.loads(header["preprocessing"]))
+        found["outputs"] = header["outputs"]
+    return found
 
 
 def load_model(path: str | Path) -> nn.Module:
@@ -121,3 +170,19 @@ def load_model(path: str | Path) -> nn.Module:
         name = header["builder"].rpartition(":")[2]
         raise ValueError(f"{path} does not fit {name}: {error}") from error
     return model.eval()
+
+
+def load_network(path: str | Path, device: torch.device | str = "cpu") -> Network:
+    """Rebuild a network of images, in evaluation mode, on a device.
+
+    Raises
+    ------
+    ValueError
+        As `load_model`, or if the file does not say how the network takes images.
+    """
+    header = read_header(path)
+    if "preprocessing" not in header:
+        raise ValueError(f"{path} does not say how its network takes images; delete it, run again")
+    # This memory layout is faster on most processors.
+    model = load_model(path).to(device, memory_format=torch.channels_last)
+    return Network(model, header["preprocessing"], header["outputs"])

@@ -1,36 +1,46 @@
-# Attribution maps of a few images, for the figure: no metric is computed from them (Sec. 4.4).
+# Attribution maps of a few images, for the figures: no metric is computed from them (Sec. 4.4).
 
-MAPS = config["attribution_maps"]
+
+def map_variants(wildcards):
+    return CONFIG.variants_of("attribution_maps", wildcards.network)
+
+
+def map_methods(wildcards):
+    return {
+        variant: calls("attribution_maps", wildcards.network, variant)
+        for variant in map_variants(wildcards)
+    }
+
+
+def map_models(wildcards):
+    return {variant: model_of(wildcards.network, variant) for variant in map_variants(wildcards)}
 
 
 rule measure_attribution_maps:
     input:
-        **{
-            variant: f"{RESULTS}/{DATASET}/{MAPS['architecture']}-{variant}/model.safetensors"
-            for variant in MAPS["variants"]
-        },
-        test=SPLITS["test"],
+        unpack(map_models),
+        images=test_images,
         code=code(
             "attribution_maps/measure",
             named=lambda wildcards: [
-                architecture(MAPS["architecture"]).builder,
-                *functions("attribution_maps"),
+                *builder(wildcards),
+                *functions("attribution_maps", wildcards.network),
             ],
         ),
     output:
-        f"{RESULTS}/{DATASET}/attribution_maps.safetensors",
+        f"{RESULTS}/{{dataset}}/{{network}}-attribution_maps.safetensors",
     log:
-        f"{LOGS}/measure_attribution_maps.log",
+        f"{LOGS}/measure_attribution_maps/{{dataset}}/{{network}}.log",
     benchmark:
-        f"{BENCHMARKS}/measure_attribution_maps.tsv"
+        f"{BENCHMARKS}/measure_attribution_maps/{{dataset}}/{{network}}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
     resources:
         gpu=GPU,
     params:
-        settings=part_of("attribution_maps", "n_images", "alphas"),
-        methods={variant: calls("attribution_maps", variant) for variant in MAPS["variants"]},
+        settings=of_network("attribution_maps", "n_images", "alphas"),
+        methods=map_methods,
         device=config["device"],
     script:
         "../scripts/attribution_maps/measure.py"
@@ -38,12 +48,12 @@ rule measure_attribution_maps:
 
 rule figure_attribution_maps:
     input:
-        maps=rules.measure_attribution_maps.output[0],
+        maps=lambda wildcards: of_dataset(wildcards.network, "attribution_maps.safetensors"),
         code=code("attribution_maps/figure"),
     output:
-        **figure_outputs("attribution_maps", "Attribution maps"),
+        **network_figure_outputs("attribution_maps", "Attribution maps"),
     log:
-        f"{LOGS}/figure_attribution_maps.log",
+        f"{LOGS}/figure_attribution_maps/{{network}}.log",
     conda:
         ENVIRONMENT
     script:

@@ -1,7 +1,7 @@
 # Digit conversion on MNIST (Shrikumar et al. 2017, Sec. 4.1).
 
 DIGITS = config["digit_conversion"]
-DIGIT_SPLITS = splits("mnist")
+DIGIT_SPLITS = idx_splits("mnist")
 DIGIT_BUILDER = architecture("digit_convnet").builder
 # `weights` is trained (by this workflow) or published (released by the authors).
 DIGIT_NET = f"{RESULTS}/mnist/digit_convnet-{{weights}}"

@@ -4,7 +4,9 @@ from importlib.metadata import version
 
 import pandas as pd
 
-from experiments.files import load_split, split_facts
+from experiments.data.preprocessing import Preprocessing
+from experiments.data.open_images import open_images
+from experiments.data.stores import StoredImages
 from experiments.job import Job
 from experiments.networks.checkpoints import build_network, load_model, read_header, save_model
 from experiments.networks.settings import TrainingSettings
@@ -12,14 +14,19 @@ from experiments.networks.training import launch_fabric, train
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
-    training_data, validation_data = load_split(files.train), load_split(files.validation)
+    facts = StoredImages(files.train).facts
+    space = dict(params.preprocessing)
+    if space["mean"] is None:
+        space |= {"mean": facts["mean"], "std": facts["std"]}
+    preprocessing, outputs = Preprocessing.from_mapping(space), facts["label_space"]
+    training_data, validation_data = (open_images(p, preprocessing, outputs) for p in (files.train, files.validation))
     if files.start:
         model = load_model(files.start)
         arguments = read_header(files.start)["arguments"]
     else:
         arguments = {
-            "num_classes": len(split_facts(files.train)["class_names"]),
-            "in_channels": training_data.images.shape[1],
+            "num_classes": len(facts["class_names"]),
+            "in_channels": preprocessing.channels,
             **params.arguments,
         }
         model = build_network(params.builder, arguments)
@@ -42,4 +49,4 @@ with Job(snakemake) as job:
         validation_top1=result.history[result.best_epoch]["validation_top1"],
         lightning_fabric=version("lightning-fabric"),
     )
-    save_model(model, snakemake.output.model, params.builder, arguments, facts)
+    save_model(model, snakemake.output.model, params.builder, arguments, facts, preprocessing, outputs)
