@@ -47,6 +47,9 @@ class SharedConfig(Section):
     data: Folder = Field(
         "data", description="folder for downloaded files; kept when results are deleted"
     )
+    experiments: List[str] | None = Field(
+        None, description="what to run, by the names of the sections below; null: all of them"
+    )
     folders: dict[ImageFolders, Folder] = Field(
         {},
         description="folders of data sets that are not downloaded, by name, such as imagenet; a "
@@ -152,6 +155,14 @@ class SharedConfig(Section):
             for name in type(self).model_fields
             if isinstance(getattr(self, name), Section) and name not in ("networks", "training")
         ]
+        for number, experiment in enumerate(self.experiments or ()):
+            if experiment not in experiments:
+                near = nearest(experiment, experiments)
+                hint = f"; did you mean {near}?" if near else ""
+                raise Refusal(
+                    f"is {experiment!r}, but must be one of {', '.join(experiments)}{hint}",
+                    f"experiments.{number}",
+                )
         for network, net in self.networks.used.items():
             for experiment in net.settings:
                 if experiment not in experiments:

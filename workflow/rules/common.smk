@@ -44,8 +44,10 @@ SCATTERED = [name for name in experiment_names() if hasattr(getattr(CONFIG, name
 # Declared by every job that runs a network; on the CPU no GPU is requested.
 GPU = int(config["device"] == "cuda")
 
-# Sections of the configuration that describe an experiment.
-EXPERIMENTS = experiment_names()
+# The experiments of this run, in the order of the report.
+EXPERIMENTS = [
+    name for name in experiment_names() if name in (config["experiments"] or experiment_names())
+]
 
 # Contents of the report, and outputs by experiment: the rules add theirs.
 TABLES, FIGURES, TARGETS = [], [], defaultdict(list)
