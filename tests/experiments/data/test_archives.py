@@ -146,5 +146,5 @@ def test_a_damaged_header_is_not_the_end(tmp_path):
 def test_other_content_and_no_archive(tmp_path):
     with pytest.raises(ArchiveError, match="it has no files below elsewhere"):
         unpack(make_zip(tmp_path / "a.zip", FILES), tmp_path / "tree", "elsewhere")
-    with pytest.raises(FileNotFoundError, match="b.zip does not exist: fetch the data set first"):
+    with pytest.raises(FileNotFoundError, match=r"b\.zip does not exist: fetch the data set first"):
         unpack(tmp_path / "b.zip", tmp_path / "tree")
