@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -90,6 +91,7 @@ class ImageTensors(Batches):
                 f"got {len(mean)} and {len(std)}"
             )
         self.images, self.labels = images, labels.to(torch.int64)
+        self.classes = self.labels  # of the data set, which are also the outputs of its networks
         self.mean, self.std = tuple(mean), tuple(std)
 
     def __len__(self) -> int:
@@ -121,21 +123,31 @@ class ImageTensors(Batches):
         return ImageTensors(self.images[:n_images], self.labels[:n_images], self.mean, self.std)
 
 
-def first_of_classes(data: ImageTensors, n_classes: int) -> list[int]:
+class _OfClasses(Protocol):
+    classes: torch.Tensor
+
+
+def first_of_classes(data: _OfClasses, n_classes: int) -> list[int]:
     """Return the index of the first image of each of the first classes, an unbiased choice.
+
+    Parameters
+    ----------
+    data : ImageTensors or NetworkImages
+        Images with the labels of their data set, ``classes``.
+    n_classes : int
+        The first so many of the classes that have images, in the order of their labels.
 
     Raises
     ------
     ValueError
-        If a class has no image.
+        If fewer classes have images.
     """
-    chosen = []
-    for label in range(n_classes):
-        found = (data.labels == label).nonzero()
-        if not len(found):
-            raise ValueError(f"there is no image of class {label}: raise limit_images")
-        chosen.append(int(found[0]))
-    return chosen
+    present = data.classes.unique().tolist()
+    if len(present) < n_classes:
+        raise ValueError(
+            f"there are images of {len(present)} classes instead of {n_classes}: raise limit_images"
+        )
+    return [int((data.classes == label).nonzero()[0]) for label in present[:n_classes]]
 
 
 def _as_is(batch: object) -> object:
