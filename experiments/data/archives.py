@@ -36,6 +36,13 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
             stream = opened.extractfile(member)
             assert stream is not None  # a regular file has content
             yield member.name, member.size, stream
+        # tarfile takes a damaged header for the end. The checksum of a compressed archive, too, is
+        # compared when its last byte is read.
+        rest = opened.fileobj
+        assert rest is not None  # it is open
+        while chunk := rest.read(CHUNK):
+            if any(chunk):
+                raise ArchiveError("it is damaged before its end")
 
 
 def _zip_members(archive: Path) -> Iterator[_Member]:
@@ -125,7 +132,8 @@ def unpack(archive: str | Path, destination: str | Path, root: str | None = None
     # RuntimeError: an encrypted zip archive.
     except (ArchiveError, RuntimeError, NotImplementedError, *UNREADABLE) as error:
         raise ArchiveError(
-            f"{archive} cannot be unpacked: {error}. Delete it to fetch it again."
+            f"{archive} cannot be unpacked: {' '.join(str(error).split())}; delete it to fetch it "
+            "again"
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

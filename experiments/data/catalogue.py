@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from experiments.data.entries import (
     Count,
@@ -22,7 +22,7 @@ from experiments.data.entries import (
     matching,
     read_yaml,
 )
-from experiments.data.sections import Images, Mortality
+from experiments.data.sections import Folders, ImageForms, Mortality
 from experiments.data.sources import Source
 
 __all__ = [
@@ -60,6 +60,8 @@ class DataFile(Entry):
         length too.
     sha256 : str, optional
         SHA-256 of the content, 64 hexadecimal digits.
+    md5 : str, optional
+        MD5 of the content, 32 hexadecimal digits, for files whose publisher gives no other digest.
     git_blob : str, optional
         The id that git gives to the content: the SHA-1 of ``blob``, a space, the size, a zero byte
         and the content, 40 hexadecimal digits. It verifies a file of a repository at a commit.
@@ -67,8 +69,8 @@ class DataFile(Entry):
     Raises
     ------
     pydantic.ValidationError
-        A ValueError: the name is not plain, the size is not positive or is missing next to a
-        SHA-256, or the number of digests is not one.
+        A ValueError: the name is not plain, the size is not positive or is missing without a
+        git_blob, or the number of digests is not one.
     """
 
     name: FileName
@@ -79,12 +81,13 @@ class DataFile(Entry):
     git_blob: (
         Annotated[str, matching("[0-9a-f]{40}", "40 lower-case hexadecimal digits")] | None
     ) = None
+    md5: Annotated[str, matching("[0-9a-f]{32}", "32 lower-case hexadecimal digits")] | None = None
 
     @model_validator(mode="after")
     def _check_digest(self) -> DataFile:
         """Refuse a file that could not be verified."""
-        if (self.sha256 is None) == (self.git_blob is None):
-            raise ValueError(f"{self.name}: give exactly one of sha256 and git_blob")
+        if sum(digest is not None for digest in (self.sha256, self.git_blob, self.md5)) != 1:
+            raise ValueError(f"{self.name}: give exactly one of sha256, git_blob and md5")
         if self.size is None and self.git_blob is None:
             raise ValueError(f"{self.name}: size is missing; it is optional only with git_blob")
         return self
@@ -92,7 +95,9 @@ class DataFile(Entry):
     @property
     def digest(self) -> str:
         """The expected digest with its kind, such as ``"sha256:ba89..."``."""
-        return f"sha256:{self.sha256}" if self.sha256 is not None else f"git_blob:{self.git_blob}"
+        if self.sha256 is not None:
+            return f"sha256:{self.sha256}"
+        return f"md5:{self.md5}" if self.md5 is not None else f"git_blob:{self.git_blob}"
 
     @property
     def description(self) -> str:
@@ -109,6 +114,8 @@ class DataFile(Entry):
         """
         if self.sha256 is not None:
             return hashlib.sha256()
+        if self.md5 is not None:  # the publisher's choice
+            return hashlib.md5(usedforsecurity=False)
         # Git's choice of SHA-1 is not ours to change; the size is hashed first.
         return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
 
@@ -133,13 +140,13 @@ class Dataset(Entry):
         One line about it, the address that describes it, its terms of use (an SPDX identifier
         if one exists), and the reference to cite.
     sources : tuple of Source
-        In the order in which they are tried.
+        In the order in which they are tried. None for files that only the mirror has.
     files : tuple of DataFile
-        Its files.
+        Its files. None for folders of images that the user has, which are not fetched.
     mirror : str, optional
         Subfolder of the mirror in which the files are looked for too.
-    images : Images, optional
-        Given for idx files of labelled images.
+    images : Images or Folders, optional
+        Given for labelled images: idx files, or folders of image files.
     mortality : Mortality, optional
         Given for a table of features and deaths.
     """
@@ -151,15 +158,20 @@ class Dataset(Entry):
     homepage: Annotated[str, matching(r"https?://\S+", "an http or https address")]
     licence: Text
     citation: Text
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
-    files: Annotated[tuple[DataFile, ...], Field(min_length=1)]
+    sources: tuple[Source, ...]
+    files: tuple[DataFile, ...]
     mirror: RelativePath | None = None
-    images: Images | None = None
+    images: ImageForms | None = None
     mortality: Mortality | None = None
     weights: None = None  # TEMP
 
     @model_validator(mode="after")
     def _check_files(self) -> Dataset:
+        of_the_user = isinstance(self.images, Folders) and self.images.archive is None
+        if not self.files and not of_the_user:
+            raise ValueError("files is [], but must have at least 1 entries")
+        if self.files and not self.sources and self.mirror is None:
+            raise ValueError("sources is [], but must have at least 1 entries without a mirror")
         names = [file.name for file in self.files]
         for number, name in enumerate(names):
             if name in names[:number]:

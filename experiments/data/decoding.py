@@ -27,8 +27,9 @@ from experiments.data.preprocessing import Preprocessing
 
 __all__ = ["ImageFileError", "read_image", "read_rgb", "view"]
 
-# Of Pillow's formats only these: some others start programs, such as that of PostScript.
-_FORMATS = ("JPEG", "MPO", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
+# Of Pillow's formats only these: some others start programs, such as that of PostScript. JPEG
+# includes the files of several images, MPO, that some cameras write.
+_FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
 # Beyond OSError and ValueError, what Pillow's readers raise on damaged files.
 _UNREADABLE = (
     OSError,

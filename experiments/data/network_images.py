@@ -42,8 +42,6 @@ class NetworkImages(Batches):
     outputs : torch.Tensor, optional
         int64 (classes,), output of the network for each class of the data set; by default they are
         the same.
-    indices : torch.Tensor, optional
-        int64 (N,), which of the images, in order; by default all of them.
 
     Raises
     ------
@@ -56,11 +54,9 @@ class NetworkImages(Batches):
         source: ImageSource,
         preprocessing: Preprocessing,
         outputs: Tensor | None = None,
-        indices: Tensor | None = None,
     ) -> None:
         self.source, self.preprocessing, self.outputs = source, preprocessing, outputs
-        self.indices = indices
-        self.classes: Tensor = source.labels if indices is None else source.labels[indices]
+        self.classes: Tensor = source.labels
         """int64 (N,), labels of the data set."""
         if outputs is not None and len(self.classes) and int(self.classes.max()) >= len(outputs):
             raise ValueError(
@@ -74,13 +70,9 @@ class NetworkImages(Batches):
         """Return the number of images."""
         return len(self.classes)
 
-    def _positions(self, indices: Sequence[int] | Tensor) -> Tensor:
-        chosen = torch.as_tensor(indices, dtype=torch.int64)
-        return chosen if self.indices is None else self.indices[chosen]
-
     def pixels(self, indices: Sequence[int] | Tensor) -> Tensor:
         """Return the bytes of some images, uint8 (n, C, H, W)."""
-        return self.source.__getitems__(self._positions(indices))
+        return self.source.__getitems__(indices)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Return one normalised image (C, H, W) and its label."""

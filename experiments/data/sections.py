@@ -7,10 +7,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from experiments.data.entries import Count, Entry, FileName, Text, matching
+from experiments.data.entries import Count, Entry, FileName, RelativePath, Text, matching
 
 __all__ = [
+    "Folders",
     "FollowUpLabels",
+    "ImageForms",
     "Images",
     "LabelColumn",
     "LabelFile",
@@ -76,6 +78,116 @@ class Images(Entry):
         for name, split in self.splits.items():
             yield f"splits.{name}.images", split.images
             yield f"splits.{name}.labels", split.labels
+
+
+_SplitName = Literal["train", "test"]
+_ClassFolder = Annotated[
+    str, matching(r"[^./\\][^/\\]*", "the name of a folder, without / and not beginning with a dot")
+]
+
+
+class Folders(Entry):
+    """A data set of image files in one folder per class, the layout of torchvision's ImageFolder.
+
+    Classes are numbered in the alphabetical order of their folders.
+
+    Parameters
+    ----------
+    splits : dict of str to str
+        Folder that holds the class folders of ``"train"`` and ``"test"``.
+    archive : str, optional
+        The one of the files that holds the tree, a tar or zip archive. Without it, the tree is a
+        folder that the user names.
+    root : str, optional
+        Folder inside the archive, or inside the user's folder, that holds the splits.
+    classes : dict of str to str, optional
+        Printed name by class folder, in alphabetical order of the folders.
+    n_classes : int, optional
+        Number of classes, where they are not listed.
+    wordnet : bool
+        Whether the class folders are named by WordNet ids, such as ``n01440764``.
+    outputs : dict of str to tuple of int
+        Index of each class, in order, among the outputs of networks that were trained on another
+        data set; by the name of that label space.
+    counts : dict of str to int
+        Number of images of each split.
+    """
+
+    FORM: ClassVar = "folders"
+
+    splits: Annotated[dict[_SplitName, RelativePath], Field(min_length=1)]
+    archive: (
+        Annotated[
+            FileName,
+            matching(r".*\.(zip|tar|tgz|tar\.(gz|bz2|xz))", "the name of a tar or zip archive"),
+        ]
+        | None
+    ) = None
+    root: RelativePath | None = None
+    classes: Annotated[dict[_ClassFolder, Text], Field(min_length=2)] | None = None
+    n_classes: Annotated[int, Field(strict=True, ge=2)] | None = None
+    wordnet: Annotated[bool, Field(strict=True)] = False
+    outputs: dict[Text, tuple[Annotated[int, Field(strict=True, ge=0)], ...]] = Field(
+        default_factory=dict
+    )
+    counts: dict[_SplitName, Count] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_classes(self) -> Folders:
+        if self.classes is not None:
+            if self.n_classes is not None:
+                raise ValueError("n_classes is superfluous next to classes: remove it")
+            folders, names = list(self.classes), list(self.classes.values())
+            if folders != sorted(folders):
+                raise ValueError(
+                    "classes must be in the alphabetical order of their folders, in which they are "
+                    "numbered"
+                )
+            for number, name in enumerate(names):
+                if name in names[:number]:
+                    raise ValueError(f"class {name!r} is listed twice")
+        for space, indices in self.outputs.items():
+            if self.number_of_classes != len(indices):
+                raise ValueError(
+                    f"outputs.{space} has {len(indices)} indices, but must have one for each of "
+                    f"the {self.number_of_classes or 'listed'} classes"
+                )
+            if len(set(indices)) != len(indices):
+                raise ValueError(f"outputs.{space} has an index twice")
+        for split in self.counts:
+            if split not in self.splits:
+                raise ValueError(f"counts.{split} is given, but splits has no {split}")
+        return self
+
+    @property
+    def number_of_classes(self) -> int | None:
+        """Number of classes, if it is declared."""
+        return self.n_classes if self.classes is None else len(self.classes)
+
+    def count(self, split: _SplitName) -> int | None:
+        """Return the number of images of a split, None if it is not declared."""
+        return self.counts.get(split)
+
+    def used_files(self) -> Iterator[tuple[str, str]]:
+        """Yield the dotted key and the name of every file that the section mentions."""
+        if self.archive is not None:
+            yield "archive", self.archive
+
+
+def _image_form(images: object) -> str:
+    # Whatever is neither is reported as a mistake in a section of idx files, the older form.
+    if isinstance(images, dict):
+        splits = images.get("splits")
+        named = isinstance(splits, dict) and any(isinstance(part, str) for part in splits.values())
+        return "<folders>" if named else "<idx>"
+    return "<folders>" if isinstance(images, Folders) else "<idx>"
+
+
+ImageForms = Annotated[
+    Annotated[Images, Tag("<idx>")] | Annotated[Folders, Tag("<folders>")],
+    Discriminator(_image_form),
+]
+"""The section ``images`` of an entry: idx files, or folders of image files."""
 
 
 class LabelColumn(Entry):

