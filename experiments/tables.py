@@ -36,8 +36,7 @@ def read_measurements(paths: Sequence[str]) -> pd.DataFrame:
     """
     if not paths:
         raise ValueError("no measurements given: run this notebook through Snakemake")
-    # Every digit counts: the default parser may be off by one in the last place.
-    frames = {path: pd.read_csv(path, float_precision="round_trip") for path in paths}
+    frames = {path: pd.read_csv(path) for path in paths}
     columns = list(next(iter(frames.values())).columns)
     for path, frame in frames.items():
         if list(frame.columns) != columns:

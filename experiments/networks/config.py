@@ -35,12 +35,34 @@ _ENTRIES: dict[str, dict[str, Any]] = {
         "regular": {"epochs": 2, "learning_rate": 1e-2},
         "x": {"learning_rate": 3e-3},
     },
-    # Trained by others on ImageNet: becomes an X-DNN by merely removing its biases.
+    # Trained by others on ImageNet: becomes an X-DNN by merely removing its biases. A photograph
+    # takes a hundred times as long as a 28-px image.
     "squeezenet1_1": {
         "architecture": "torchvision/squeezenet1_1",
-        "weights": "torchvision",
+        "dataset": "imagenet_samples",
+        "weights": "squeezenet1_1_weights",
         "regular": None,
         "x": None,
+        "settings": {
+            "mean_relative_difference": {
+                "internal_batch_size": 16,
+                "n_images": {"float32": 4, "float64": 2, "bfloat16": 2, "tf32": 2},
+            },
+            "ig_convergence": {
+                "n_images": 2,
+                "internal_batch_size": 16,
+                "methods": ["gausslegendre", "riemann_left", "riemann_trapezoid"],
+                "n_steps": [1, 4, 16, 64],
+                "reference_steps": 128,
+            },
+            "attribution_maps": {"n_images": 3, "n_steps": 32},
+            "masking": {
+                "n_images": 8,
+                "batch_size": 4,
+                "n_steps": 32,
+                "internal_batch_size": 16,
+            },
+        },
     },
 }
 
@@ -48,7 +70,10 @@ _ENTRIES: dict[str, dict[str, Any]] = {
 class Optimisation(Section):
     """Settings that all trainings share."""
 
-    batch_size: Count = Field(128, description="images per step")
+    batch_size: Count = Field(128, description="images per step, over all devices together")
+    accumulate: Count = Field(
+        1, description="passes per step and device, which save memory; the same updates"
+    )
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="SGD has momentum 0.9")
     weight_decay: float = Field(1e-4, ge=0, description="on all parameters")
     schedule: Literal["one_cycle", "cosine", "step", "constant"] = Field(
@@ -59,6 +84,10 @@ class Optimisation(Section):
     clip_norm: Positive | None = Field(1.0, description="largest gradient norm; null: no clipping")
     horizontal_flip: bool = Field(True, description="mirror training images at random")
     channels_last: bool = Field(True, description="memory layout; changes only the speed")
+    compile: bool = Field(False, description="torch.compile; the same numbers up to rounding")
+    workers: int = Field(
+        0, ge=0, description="processes per device that read images; 0: the training process"
+    )
 
 
 class Schedule(Section):
@@ -222,7 +251,7 @@ class Networks(Section):
     __pydantic_extra__: dict[str, Network]
 
     use: List[str] = Field(
-        ("alexnet", "vgg16", "fixup_resnet50"),
+        ("alexnet", "vgg16", "fixup_resnet50", "squeezenet1_1"),
         description="nets of this run, in the order of the tables; each is an entry below",
     )
     default: Network = part("for what an entry leaves out")
@@ -273,4 +302,13 @@ class Training(Section):
     settings: Optimisation = part("shared by all trainings")
     precision: Literal["32-true", "16-mixed", "bf16-mixed", "64-true"] = Field(
         "32-true", description="precision of Lightning Fabric"
+    )
+    devices: Count = Field(
+        1, description="GPUs per machine; on the CPU processes: DistributedDataParallel"
+    )
+    nodes: Count = Field(
+        1, description="machines; needs one process per device, see docs/cluster.md"
+    )
+    checkpoint_minutes: Positive = Field(
+        10.0, description="time after which a training is saved, to be resumed at that step"
     )

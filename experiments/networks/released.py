@@ -9,13 +9,11 @@ from typing import Any
 from torch import nn
 
 from experiments.networks.checkpoints import build_network
+from experiments.networks.folding import without_normalisation
 from experiments.networks.outputs import restrict_outputs
 from experiments.networks.weight_files import fit_weights, read_weights
-from xgradient.homogeneous import fold_batchnorm
 
 __all__ = ["read_network"]
-
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def read_network(
@@ -57,9 +55,7 @@ def read_network(
     """
     model = build_network(builder, arguments).eval()
     fit_weights(model, read_weights(path, form), str(path))
-    final = dict(arguments)
-    if any(isinstance(module, _BATCH_NORMS) for module in model.modules()):
-        model, final["folded"] = fold_batchnorm(model), True
+    model, final = without_normalisation(model, arguments)
     if keep is not None:
         model, final["num_classes"] = restrict_outputs(model, keep), len(keep)
     return model, final

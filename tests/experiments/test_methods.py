@@ -175,8 +175,8 @@ def test_all_methods_and_nets_of_published_tables_are_known(path):
         assert len(set(names.values())) == len(names)
     # The paper does not say whose convergence it shows.
     if "model" in raw and path.stem != "ig_convergence":
-        assert not read[["arch", "variant"]].isna().any().any()
-        assert set(read["arch"]) <= set(ARCHITECTURES)
+        assert not read[["architecture", "variant"]].isna().any().any()
+        assert set(read["architecture"]) <= set(ARCHITECTURES)
         assert set(read["variant"]) <= {"regular", "x"}
 
 
@@ -188,11 +188,11 @@ def test_the_published_models_have_our_keys():
         (names[row.model], {"regular": "regular", "X": "x"}[row.variant])
         for row in raw.itertuples()
     ]
-    assert list(zip(read["arch"], read["variant"], strict=True)) == expected
+    assert list(zip(read["architecture"], read["variant"], strict=True)) == expected
     assert len(set(expected)) == 6
     # Where the variant is part of the name.
     masks = read_published(PUBLISHED / "mask_metrics.csv")
-    assert set(masks["variant"]) == {"regular", "x"} and set(masks["arch"]) == {"alexnet"}
+    assert set(masks["variant"]) == {"regular", "x"} and set(masks["architecture"]) == {"alexnet"}
 
 
 # --- architectures -------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ def test_measurements_of_several_nets_become_one_table(tmp_path):
     paths = []
     for name in ("b", "a"):
         paths.append(str(tmp_path / f"{name}.csv"))
-        pd.DataFrame({"arch": [name], "top1": [0.1]}).to_csv(paths[-1], index=False)
-    assert list(read_measurements(paths)["arch"]) == ["b", "a"]
+        pd.DataFrame({"network": [name], "top1": [0.1]}).to_csv(paths[-1], index=False)
+    assert list(read_measurements(paths)["network"]) == ["b", "a"]
 
 
 def test_missing_empty_and_differing_measurements_are_named(tmp_path):
@@ -55,8 +55,8 @@ def test_numbers_are_printed_to_three_digits(value, printed):
 
 def test_labels_come_first():
     frame = pd.DataFrame({"top1": [1.0, 2.0]}, index=[7, 9])
-    labelled = label_rows(frame, dataset="d", arch="a")
-    assert list(labelled.columns) == ["dataset", "arch", "top1"]
+    labelled = label_rows(frame, dataset="d", network="a")
+    assert list(labelled.columns) == ["dataset", "network", "top1"]
     assert labelled["dataset"].tolist() == ["d", "d"]
 
 

@@ -105,8 +105,11 @@ rule train:
         builder=net_builder,
         arguments=net_arguments,
         settings=training_settings,
-        preprocessing=lambda wildcards: entry_of(wildcards).space,
+        preprocessing=lambda wildcards: entry_of(wildcards).space.model_dump(mode="json"),
         precision=config["training"]["precision"],
+        devices=config["training"]["devices"],
+        nodes=config["training"]["nodes"],
+        checkpoint_minutes=config["training"]["checkpoint_minutes"],
         checkpoint=f"{RESULTS}/{{dataset}}/{{net}}/training.ckpt",
         seed=lambda wildcards: job_seed(
             config["seed"], "train", network_of(wildcards), variant_of(wildcards)
