@@ -5,10 +5,11 @@ from importlib.metadata import version
 import pandas as pd
 
 from experiments.files import load_split, split_facts
-from experiments.job import Job
+from experiments.job import Job, sha256_of
 from experiments.networks.checkpoints import build_network, load_model, read_header, save_model
+from experiments.networks.parallel_training import train_network
+from experiments.networks.resumption import discard_checkpoint
 from experiments.networks.settings import TrainingSettings
-from experiments.networks.training import launch_fabric, train
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
@@ -24,15 +25,21 @@ with Job(snakemake) as job:
         }
         model = build_network(params.builder, arguments)
 
-    result = train(
+    result = train_network(
         model,
         training_data,
         validation_data,
         TrainingSettings.from_mapping(params.settings),
         job.seed,
-        launch_fabric(job.device, params.precision),
+        job.device,
+        params.precision,
         checkpoint=params.checkpoint,
         progress=job.label,
+        identity={
+            "builder": params.builder,
+            "arguments": arguments,
+            "data": [sha256_of(path) for path in (files.train, files.validation)],
+        },
     )
     history = pd.DataFrame(result.history)
     history.to_csv(snakemake.output.history, index=False, float_format="%.6g")
@@ -43,3 +50,4 @@ with Job(snakemake) as job:
         lightning_fabric=version("lightning-fabric"),
     )
     save_model(model, snakemake.output.model, params.builder, arguments, facts)
+    discard_checkpoint(params.checkpoint)
