@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-__all__ = ["Batches", "ImageTensors", "denormalise", "first_of_classes", "loader", "normalise"]
+__all__ = [
+    "Batches",
+    "ImageTensors",
+    "consecutive",
+    "denormalise",
+    "first_of_classes",
+    "load_batches",
+    "loader",
+    "normalise",
+]
 
 
 def _per_channel(values: Sequence[float], like: torch.Tensor) -> torch.Tensor:
@@ -52,6 +61,18 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]], ABC):
     @abstractmethod
     def __getitems__(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return inputs (n, ...) and labels (n, ...)."""
+
+    def for_epoch(self, seed: int, epoch: int) -> Batches:
+        """Return the data as a training sees them in one epoch; by default the same in each.
+
+        Parameters
+        ----------
+        seed : int
+            Of the training.
+        epoch : int
+            From 1.
+        """
+        return self
 
 
 class ImageTensors(Batches):
@@ -154,31 +175,54 @@ def _as_is(batch: object) -> object:
     return batch
 
 
-def loader(
-    dataset: Batches,
-    batch_size: int,
-    shuffle: bool = False,
-    drop_last: bool = False,
-    generator: torch.Generator | None = None,
-) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
-    """Iterate over a data set in batches that are indexed as a whole, not image by image.
+def loader(dataset: Batches, batch_size: int) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    """Iterate over a data set in its own order, in batches that are indexed as a whole.
 
     Parameters
     ----------
-    dataset : ImageTensors
-        The images and labels.
+    dataset : Batches
+        Inputs and labels.
     batch_size : int
-        Images per batch.
-    shuffle, drop_last : bool
-        As in `torch.utils.data.DataLoader`.
-    generator : torch.Generator, optional
-        Draws the order when ``shuffle`` is set.
+        Inputs per batch.
+    """
+    return load_batches(dataset, consecutive(range(len(dataset)), batch_size))
+
+
+def consecutive(indices: range, batch_size: int) -> list[range]:
+    """Cut indices into batches; the last may be smaller."""
+    return [indices[start : start + batch_size] for start in range(0, len(indices), batch_size)]
+
+
+def load_batches(
+    dataset: Batches,
+    batches: Iterable[Any],
+    workers: int = 0,
+    pin_memory: bool = False,
+) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    """Iterate over given batches of a data set.
+
+    The global random state is left alone, so that neither the number of workers nor a pass over
+    other data changes what a network draws for its dropout.
+
+    Parameters
+    ----------
+    dataset : Batches
+        Inputs and labels.
+    batches : iterable of sequence of int
+        The indices of every batch.
+    workers : int
+        Processes that read ahead; 0 reads in this one.
+    pin_memory : bool
+        Whether to prepare the batches for a fast copy to a GPU.
     """
     return DataLoader(
         dataset,
-        batch_size=batch_size,
-        shuffle=shuffle,
-        drop_last=drop_last,
-        generator=generator,
+        batch_sampler=batches,
+        num_workers=workers,
+        pin_memory=pin_memory,
         collate_fn=_as_is,  # __getitems__ has already stacked the batch
+        # The default draws the seeds of the workers from the global random state.
+        generator=torch.Generator(),
+        # Other start methods import the main program again, and that of a job is its script.
+        multiprocessing_context="fork" if workers else None,
     )

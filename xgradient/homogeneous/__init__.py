@@ -8,7 +8,7 @@ X-DNN: its Integrated Gradients from the zero baseline have the closed form
 """
 
 from xgradient._inputs import evaluation_mode
-from xgradient.homogeneous._structure import NotHomogeneousError
+from xgradient.homogeneous._structure import BIAS_NAME, NotHomogeneousError
 from xgradient.homogeneous.biases import remove_biases
 from xgradient.homogeneous.folding import fold_batchnorm
 from xgradient.homogeneous.verification import (
@@ -18,6 +18,7 @@ from xgradient.homogeneous.verification import (
 )
 
 __all__ = [
+    "BIAS_NAME",
     "NotHomogeneousError",
     "check_homogeneous",
     "evaluation_mode",

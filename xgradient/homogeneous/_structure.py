@@ -6,8 +6,8 @@ import re
 
 from torch import nn
 
-# Fixup residual blocks name their scalar biases bias1a, bias1b, bias2a, ... (Zhang et al. 2019).
 BIAS_NAME = re.compile(r"bias(\d+[a-z]?)?")
+"""Names of biases. Fixup residual blocks have bias1a, bias1b, bias2a, ... (Zhang et al. 2019)."""
 
 
 NORMALISATIONS = (

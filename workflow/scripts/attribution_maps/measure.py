@@ -2,10 +2,9 @@
 
 import json
 
-from experiments.data.tensors import first_of_classes
-
 from experiments.attribution_maps.run import attribute
 from experiments.attributions import load_attributions
+from experiments.data.tensors import first_of_classes
 from experiments.files import save_tensors
 from experiments.job import Job
 from experiments.networks.checkpoints import load_network

@@ -3,9 +3,9 @@
 import json
 
 import torch
-from experiments.data.tensors import first_of_classes
 
 from experiments.attributions import load_attributions
+from experiments.data.tensors import first_of_classes
 from experiments.files import save_tensors
 from experiments.job import Job
 from experiments.masking.examples import mask_examples
