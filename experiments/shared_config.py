@@ -11,6 +11,7 @@ from experiments.config_messages import first_mistake
 from experiments.networks.config import Networks, Training
 from experiments.settings import (
     Count,
+    List,
     Must,
     OneOf,
     Refusal,

@@ -145,5 +145,5 @@ def released(network: Network, variant: str) -> dict[str, Any]:
 
 
 def _number_of_classes(outputs: str) -> int | None:
-    """Number of classes of a label space."""
+    """Return the number of classes of a label space."""
     return IMAGENET_CLASSES if outputs == "imagenet" else catalogue()[outputs].n_classes

@@ -12,8 +12,9 @@ from experiments.networks.released import read_network
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
     source = params.released
-    if "weights" in files.keys():
-        path = Path(files.weights)
+    own = dict(files.items()).get("weights")
+    if own is not None:
+        path = Path(own)
     else:
         entry = weights_entry(source["weights"], source["architecture"])
         path = Path(params.data) / entry.name / source["file"]
