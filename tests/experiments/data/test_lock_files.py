@@ -33,7 +33,6 @@ from tests.experiments.data.helpers import (
     status,
 )
 
-
 RECORD = {"size": 1, "sha256": "0" * 64, "source": "x", "date": "2026-01-01"}
 
 
