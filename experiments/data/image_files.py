@@ -64,7 +64,7 @@ def list_images(
     """
     layout = dataset.images
     if isinstance(layout, LabelledFiles):
-        root, rows = Path(folder), sorted(layout.labels.items(), key=lambda row: row[1])
+        root, rows = Path(folder), sorted(layout.labelled.items(), key=lambda row: row[1])
         names = imagenet_classes()
     else:
         assert isinstance(layout, Folders)  # the other form has no image files

@@ -73,7 +73,7 @@ def load_image_dataset(directory: str | Path, dataset: Dataset, split: str) -> L
     if not isinstance(layout, Images) or split not in layout.splits:
         known = ", ".join(layout.splits) if isinstance(layout, Images) else "none"
         raise ValueError(
-            f"{dataset.name} has no split {split!r} of labelled images; it has {known}"
+            f"{dataset.name} has no split {split!r} of idx files of images; it has {known}"
         )
     files = layout.splits[split]
     arrays, digests = {}, {}

