@@ -262,7 +262,7 @@ class Networks(Section):
         """Take from `default` what an entry leaves out, and its architecture from its name."""
         if not isinstance(given, dict):
             return given
-        entries = {**_ENTRIES, **given}
+        entries = merge(_ENTRIES, given)
         default = given.get("default", {})
         for name in entries.keys() - cls.model_fields.keys():
             if not _NAME.fullmatch(name):
