@@ -25,9 +25,14 @@ Folder = Annotated[
     str,
     Must(lambda path: path.isprintable() and path.strip() == path != "", "the path of a folder"),
 ]
-ImageDataset = Annotated[
-    str, OneOf(lambda: datasets_with("images"), lambda name: catalogue()[name].title)
-]
+
+
+def _trainable() -> tuple[str, ...]:
+    names = datasets_with("images")
+    return tuple(name for name in names if isinstance(catalogue()[name].images, Images))
+
+
+ImageDataset = Annotated[str, OneOf(_trainable, lambda name: catalogue()[name].title)]
 
 
 class SharedConfig(Section):
@@ -65,7 +70,7 @@ class SharedConfig(Section):
     def images(self) -> Images:
         """Splits and classes of the data set."""
         images = catalogue()[self.dataset].images
-        assert images is not None  # by the type of `dataset`
+        assert isinstance(images, Images)  # by the type of `dataset`
         return images
 
     def n_images(self, split: Literal["train", "test"]) -> int:

@@ -21,7 +21,7 @@ from experiments.data.entries import (
     read_yaml,
 )
 from experiments.data.lock_files import Lock, LockError, load_lock
-from experiments.data.sections import Images, Mortality
+from experiments.data.sections import ImageSource, Mortality, Weights
 from experiments.data.sources import Source
 
 __all__ = [
@@ -59,10 +59,12 @@ class Dataset(Entry):
         Its files.
     mirror : str, optional
         Subfolder of the mirror in which the files are looked for too.
-    images : Images, optional
-        Given for idx files of labelled images.
+    images : Images or LabelledFiles, optional
+        Given for labelled images: idx files, or image files listed with their labels.
     mortality : Mortality, optional
         Given for a table of features and deaths.
+    weights : Weights, optional
+        Given for weights of trained networks.
     """
 
     NOT_IN_FILES = ("name",)
@@ -75,8 +77,9 @@ class Dataset(Entry):
     sources: tuple[Source, ...]
     files: Annotated[tuple[DataFile, ...], Field(min_length=1)]
     mirror: RelativePath | None = None
-    images: Images | None = None
+    images: ImageSource | None = None
     mortality: Mortality | None = None
+    weights: Weights | None = None
 
     _lock: Lock | None = PrivateAttr(default=None)
 
@@ -88,7 +91,8 @@ class Dataset(Entry):
         for number, name in enumerate(names):
             if name in names[:number]:
                 raise ValueError(f"files lists {name} twice")
-        for section, part in (("images", self.images), ("mortality", self.mortality)):
+        sections = {"images": self.images, "mortality": self.mortality, "weights": self.weights}
+        for section, part in sections.items():
             for key, name in part.used_files() if part is not None else ():
                 if name not in names:
                     raise ValueError(

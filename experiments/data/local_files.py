@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from experiments.data.archives import open_member
+from experiments.data.archive_members import open_member
 from experiments.data.catalogue import DataFile, Dataset
 from experiments.data.delivery import (
     Consume,

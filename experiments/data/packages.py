@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
-from experiments.data.archives import open_member
+from experiments.data.archive_members import open_member
 from experiments.data.catalogue import DataFile
 from experiments.data.delivery import Consume, Options, SourceError, decompressed
 from experiments.data.sources import DebianSource, NpmSource, PypiSource

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import subprocess
 import sys
 
@@ -37,7 +38,7 @@ def test_the_shipped_entries_load(folder, entries):
 
 def test_every_entry_is_described_in_the_readme(folder):
     text = (folder / "README.md").read_text()
-    from experiments.data.sections import Images, Mortality
+    from experiments.data.sections import Images, LabelledFiles, Mortality, NetworkInputs, Weights
     from experiments.data.sources import (
         DebianSource,
         NpmSource,
@@ -47,7 +48,8 @@ def test_every_entry_is_described_in_the_readme(folder):
     )
 
     sources = (DebianSource, NpmSource, PypiSource, PythonSource, UrlSource)
-    for model in (Images, Mortality, *sources):
+    sections = (Images, LabelledFiles, Mortality, Weights, NetworkInputs)
+    for model in (*sections, *sources):
         for key in model.model_fields:
             assert f"{key}:" in text or f"`{key}" in text, f"{model.__name__}.{key}"
 
@@ -205,10 +207,72 @@ MORTALITY_MISTAKES = [
 ]
 
 
+WEIGHTS_MISTAKES = [
+    ("weights", 3, "weights is 3, but must be a mapping of keys to values"),
+    (
+        "weights.format",
+        "pickle",
+        "weights.format is 'pickle', but must be 'torch', 'npz', 'safetensors'",
+    ),
+    ("weights.output", "x", "unknown key 'weights.output'; allowed here: format, outputs,"),
+    ("weights.outputs", "ImageNet", "weights.outputs is 'ImageNet', but must be imagenet, or the"),
+    ("weights.preprocessing", DELETE, "weights.preprocessing is missing"),
+    (
+        "weights.preprocessing.order",
+        "GBR",
+        "weights.preprocessing.order is 'GBR', but must be 'grey'",
+    ),
+    ("weights.preprocessing.full_range", 100, "full_range is 100, but must be 1 or 255"),
+    ("weights.preprocessing.mean", [0.5], "weights.preprocessing: mean must have 3 values for RGB"),
+    ("weights.preprocessing.order", "grey", "preprocessing: mean must have 1 values for grey"),
+    ("weights.preprocessing.std.1", 0.0, "weights.preprocessing.std.1 is 0.0, but must be greater"),
+    ("weights.preprocessing.mean.1", "1", "weights.preprocessing.mean.1 is '1', but must be a"),
+    (
+        "weights.preprocessing.resize",
+        100,
+        "preprocessing: crop is 224, but images are resized to 100",
+    ),
+    ("weights.preprocessing.crop", 0, "weights.preprocessing.crop is 0, but must be greater than"),
+    ("weights.files", {}, "weights.files is {}, but must have at least 1 entries"),
+    ("weights.files.vgg16", {}, "weights.files.vgg16 is {}, but must have at least 1 entries"),
+    ("weights.files.timm/x", {"x": "a"}, "but must be an architecture, NAME or torchvision/NAME"),
+    ("weights.files.vgg16.xdnn", "a", "but must be 'regular' or 'x'"),
+    (
+        "weights.files.vgg16.x",
+        "vgg",
+        "weights.files.vgg16.x is 'vgg', but must be one of the files:",
+    ),
+]
+LABELLED_MISTAKES = [
+    ("labelled", {}, "images.labelled is {}, but must have at least 1 entries"),
+    ("labelled", [1], "images.labelled is [1], but must be a mapping of keys to values"),
+    (
+        "labelled.cat",
+        281,
+        "images.labelled.cat is 'cat', but must be one of the files: imagenet_00",
+    ),
+    (
+        "labelled.imagenet_00_243.jpg",
+        1000,
+        "images: label 1000 of imagenet_00_243.jpg is not one of",
+    ),
+    ("labelled.imagenet_00_243.jpg", -1, "imagenet_00_243.jpg is -1, but must be greater than or"),
+    (
+        "labelled.imagenet_00_243.jpg",
+        True,
+        "imagenet_00_243.jpg is True, but must be a valid integer",
+    ),
+    ("outputs", DELETE, "images.outputs is missing"),
+    ("shape", [28, 28], "unknown key 'images.shape'; allowed here: outputs, labelled"),
+]
+
+
 def refusal(entry, key, value, folder):
     """Return the error for an entry with one change, on one line and with the name of the file."""
     damaged = copy.deepcopy(entry)
-    *parents, last = [int(part) if part.isdigit() else part for part in key.split(".")]
+    # Dots in the names of files separate nothing.
+    parts = re.split(r"\.(?!jpg)", key)
+    *parents, last = [int(part) if part.isdigit() else part for part in parts]
     part = damaged
     for parent in parents:
         part = part[parent]
@@ -233,6 +297,40 @@ def test_mistakes_are_one_line(entries, tmp_path, key, value, message):
 @pytest.mark.parametrize(("key", "value", "message"), MORTALITY_MISTAKES)
 def test_mistakes_in_a_mortality_section_are_one_line(entries, tmp_path, key, value, message):
     assert message in refusal(entries["nhanes18"], f"mortality.{key}", value, tmp_path)
+
+
+@pytest.mark.parametrize(("key", "value", "message"), WEIGHTS_MISTAKES)
+def test_mistakes_in_a_weights_section_are_one_line(entries, tmp_path, key, value, message):
+    assert message in refusal(entries["xdnn_weights"], key, value, tmp_path)
+
+
+@pytest.mark.parametrize(("key", "value", "message"), LABELLED_MISTAKES)
+def test_mistakes_in_a_list_of_images_are_one_line(entries, tmp_path, key, value, message):
+    assert message in refusal(entries["imagenet_samples"], f"images.{key}", value, tmp_path)
+
+
+def test_labels_of_other_classes_have_no_known_end(entries, tmp_path):
+    entry = copy.deepcopy(entries["imagenet_samples"])
+    entry["images"] = {"outputs": "birds", "labelled": {"imagenet_00_243.jpg": 5000}}
+    path = tmp_path / "birds.yaml"
+    path.write_text(yaml.safe_dump(entry))
+    assert load_dataset(path).images.labelled == {"imagenet_00_243.jpg": 5000}
+
+
+def test_the_photographs_have_the_labels_of_their_names(folder):
+    dataset = load_dataset(folder / "imagenet_samples.yaml")
+    assert len(dataset.files) == 20 and dataset.digests.keys() == dataset.images.labelled.keys()
+    for name, label in dataset.images.labelled.items():
+        assert name.endswith(f"_{label}.jpg")
+
+
+def test_the_authors_networks_are_all_there(folder):
+    dataset = load_dataset(folder / "xdnn_weights.yaml")
+    used = [name for _, name in dataset.weights.used_files()]
+    assert sorted(used) == sorted(file.name for file in dataset.files) and len(used) == 6
+    assert all(
+        variants["x"] == f"x{variants['regular']}" for variants in dataset.weights.files.values()
+    )
 
 
 def test_a_column_has_one_place(entries, tmp_path):
