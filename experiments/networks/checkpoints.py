@@ -8,51 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from experiments.data.network_images import NetworkImages
-from experiments.data.open_images import open_images
 from experiments.data.preprocessing import Preprocessing
 from experiments.named import import_named
 
 __all__ = [
-    "Network",
     "build_network",
     "load_model",
-    "load_network",
     "read_header",
     "save_model",
 ]
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network, with how it takes images and what its logits stand for.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Maps images (N, C, H, W) to logits (N, K).
-    preprocessing : Preprocessing
-        Brings images into the space that the model takes.
-    outputs : str
-        The classes of its logits: the name of a data set, or ``"imagenet"``.
-    """
-
-    model: nn.Module
-    preprocessing: Preprocessing
-    outputs: str
-
-    def open_images(self, path: str | Path) -> NetworkImages:
-        """Return the images of a store or an index, as this network takes them."""
-        return open_images(path, self.preprocessing, self.outputs)
 
 
 def build_network(builder: str, arguments: Mapping[str, Any]) -> nn.Module:
@@ -99,7 +70,7 @@ def save_model(
     preprocessing : Preprocessing, optional
         How the network takes images; given together with ``outputs``.
     outputs : str, optional
-        The classes of its logits, see `Network`.
+        The classes of its logits, see `experiments.networks.image_network.Network`.
     """
     header = {
         "builder": builder,
@@ -170,19 +141,3 @@ def load_model(path: str | Path) -> nn.Module:
         name = header["builder"].rpartition(":")[2]
         raise ValueError(f"{path} does not fit {name}: {error}") from error
     return model.eval()
-
-
-def load_network(path: str | Path, device: torch.device | str = "cpu") -> Network:
-    """Rebuild a network of images, in evaluation mode, on a device.
-
-    Raises
-    ------
-    ValueError
-        As `load_model`, or if the file does not say how the network takes images.
-    """
-    header = read_header(path)
-    if "preprocessing" not in header:
-        raise ValueError(f"{path} does not say how its network takes images; delete it, run again")
-    # This memory layout is faster on most processors.
-    model = load_model(path).to(device, memory_format=torch.channels_last)
-    return Network(model, header["preprocessing"], header["outputs"])

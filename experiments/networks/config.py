@@ -265,8 +265,8 @@ class Networks(Section):
         entries = merge(_ENTRIES, given)
         default = given.get("default", {})
         for name in entries.keys() - cls.model_fields.keys():
-            if not _NAME.fullmatch(name):
-                raise Refusal("is no name: use letters, digits and _", name)
+            if not (isinstance(name, str) and _NAME.fullmatch(name)):
+                raise Refusal("is no name for a network: use letters, digits and _", str(name))
             if isinstance(entries[name], dict) and isinstance(default, dict):
                 own = {"architecture": name, **entries[name]}
                 entries[name] = merge(default, own)

@@ -52,7 +52,8 @@ def torchvision_net(
         that the state dict of a folded net loads: no BatchNorm, and a bias in every layer before
         one.
     dropout : float, optional
-        Probability of every `torch.nn.Dropout`; by default torchvision's own.
+        Probability of every `torch.nn.Dropout`, of which there may be none; by default
+        torchvision's own.
 
     Returns
     -------
@@ -64,13 +65,13 @@ def torchvision_net(
     ValueError
         If torchvision has no such classifier (the message lists similar names), a max pooling has
         options that ours lacks, a BatchNorm cannot be folded, or is to lose its bias without being
-        folded, or ``dropout`` is not a probability or there is no dropout to set.
+        folded, or ``dropout`` is not a probability.
     """
     net = _build(name, num_classes)
     if in_channels != 3:
         _replace_first_convolution(net, name, in_channels)
     if dropout is not None:
-        _set_dropout(net, name, dropout)
+        _set_dropout(net, dropout)
     _replace_max_pooling(net)
     if folded:
         net = fold_batchnorm(net)
@@ -119,14 +120,12 @@ def _replace_first_convolution(net: nn.Module, name: str, in_channels: int) -> N
     )
 
 
-def _set_dropout(net: nn.Module, name: str, probability: float) -> None:
+def _set_dropout(net: nn.Module, probability: float) -> None:
     if not 0 <= probability <= 1:
         raise ValueError(f"dropout must be between 0 and 1, got {probability!r}")
-    dropouts = [module for module in net.modules() if isinstance(module, nn.Dropout)]
-    if not dropouts:
-        raise ValueError(f"torchvision's {name} has no nn.Dropout: leave dropout out")
-    for module in dropouts:
-        module.p = probability
+    for module in net.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = probability
 
 
 def _replace_max_pooling(net: nn.Module) -> None:

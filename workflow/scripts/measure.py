@@ -4,7 +4,7 @@ import pandas as pd
 
 from experiments.job import Job
 from experiments.named import import_named
-from experiments.networks.checkpoints import load_network
+from experiments.networks.image_network import load_network
 from experiments.shards import shard_of
 from experiments.tables import label_rows
 

@@ -95,8 +95,10 @@ def test_dropout():
     assert [module.p for module in net.modules() if isinstance(module, nn.Dropout)] == [0.1, 0.1]
     with pytest.raises(ValueError, match=r"between 0 and 1, got 1\.5"):
         without_values("alexnet", dropout=1.5)
-    with pytest.raises(ValueError, match=r"resnet18 has no nn\.Dropout"):
-        without_values("resnet18", dropout=0.5)
+    # The setting of a run with other networks: there is nothing to set here.
+    assert not any(
+        isinstance(m, nn.Dropout) for m in without_values("resnet18", dropout=0.5).modules()
+    )
 
 
 @pytest.mark.parametrize(

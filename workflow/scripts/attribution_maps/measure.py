@@ -7,7 +7,7 @@ from experiments.attributions import load_attributions
 from experiments.data.tensors import first_of_classes
 from experiments.files import save_tensors
 from experiments.job import Job
-from experiments.networks.checkpoints import load_network
+from experiments.networks.image_network import load_network
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params

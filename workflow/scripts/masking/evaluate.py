@@ -3,7 +3,7 @@
 from experiments.files import load_tensors, save_tensors
 from experiments.job import Job
 from experiments.masking.scores import score_blocks
-from experiments.networks.checkpoints import load_network
+from experiments.networks.image_network import load_network
 from experiments.shards import blocks_of, shard_of
 
 with Job(snakemake) as job:

@@ -10,7 +10,7 @@ from experiments.files import save_tensors
 from experiments.job import Job
 from experiments.masking.examples import mask_examples
 from experiments.masking.run import attribute_blocks
-from experiments.networks.checkpoints import load_network
+from experiments.networks.image_network import load_network
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
