@@ -144,14 +144,15 @@ class SafetyCopy:
         epochs : int
             The epochs that were asked for.
         """
-        if self._path is None or not self._path.is_file():
+        # What one process finds all must act upon.
+        if self._path is None or not self._fabric.broadcast(self._path.is_file()):
             return
         try:
-            saved = self._fabric.load(self._path, weights_only=True)
-            problem = self._find_problem(saved, epochs)
+            saved = torch.load(self._path, map_location="cpu", weights_only=True)
+            found = self._find_problem(saved, epochs)
         except Exception as error:  # a torn or foreign file: torch raises half a dozen types here
-            problem = f"cannot be read ({error})"
-        if problem is not None:
+            found = f"cannot be read ({error})"
+        for problem in filter(None, self._of_all_processes(found)):
             logger.warning("%s %s: training starts from scratch", self._path, problem)
             return
         for name, part in self._parts.items():
@@ -194,7 +195,7 @@ class SafetyCopy:
             return f"holds more than the {epochs} epochs asked for"
         return None
 
-    def _of_all_processes(self, own: dict[str, Tensor]) -> list[Any]:
+    def _of_all_processes(self, own: Any) -> list[Any]:
         if self._fabric.world_size == 1:
             return [own]
         gathered: list[Any] = [None] * self._fabric.world_size

@@ -105,8 +105,9 @@ def train(
         default.
     checkpoint : str or Path, optional
         A file written every `checkpoint_minutes` and after every epoch. If it exists when training
-        starts and belongs to the same training, that resumes from it, with the same result. It
-        stays: call `experiments.networks.resumption.discard_checkpoint` once the result is stored.
+        starts and belongs to the same training, that resumes from it, on the processor to the same
+        bits. It stays: call `experiments.networks.resumption.discard_checkpoint` once the result is
+        stored.
     progress : str, optional
         Label of a progress bar; by default no bar is shown.
     objective : Objective

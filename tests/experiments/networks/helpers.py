@@ -187,11 +187,11 @@ def train_on_photographs(checkpoint: Path | None = None) -> nn.Module:
     net = small_net(dropout=0.3)
     settings = TrainingSettings(epochs=3, batch_size=8, mixup=0.7, workers=2)
     options = {"checkpoint": checkpoint, "checkpoint_minutes": 0.0}
-    train(net, augmented(8 * 60), noise(20), settings, 1, **options)
+    train(net, augmented(8 * 120), noise(20), settings, 1, **options)
     return net
 
 
-def train_and_store(folder: str) -> None:
-    logging.basicConfig(level=logging.INFO)
-    net = train_on_photographs(Path(folder) / "training.ckpt")
-    torch.save(net.state_dict(), Path(folder) / "net.pt")
+def train_and_store(folder: Path) -> None:
+    logging.basicConfig(filename=folder / "job.log", level=logging.INFO)
+    net = train_on_photographs(folder / "training.ckpt")
+    torch.save(net.state_dict(), folder / "net.pt")

@@ -72,8 +72,23 @@ def test_two_processes_resume_within_an_epoch_to_the_same_bits(tmp_path):
     assert run_in_processes(call, CPU, "32-true", devices=2)
 
 
+ONE_TASK = {
+    "SLURM_STEP_NUM_TASKS": "1",
+    "SLURM_NTASKS": "1",
+    "SLURM_NNODES": "1",
+    "SLURM_PROCID": "0",
+    "SLURM_LOCALID": "0",
+    "SLURM_NODEID": "0",
+    "SLURM_JOB_ID": "1",
+    "SLURM_JOB_NAME": "training",
+}
+
+
 def test_several_devices_are_used_from_a_script_without_a_guard(tmp_path):
-    """As Snakemake runs the script of a job: it must not be run once more in every process."""
+    """As Snakemake runs the script of a job: it must not be run once more in every process.
+
+    Slurm has given the job one task, whose processes are its own affair.
+    """
     script = tmp_path / "script.py"
     script.write_text(
         textwrap.dedent(
@@ -102,7 +117,7 @@ def test_several_devices_are_used_from_a_script_without_a_guard(tmp_path):
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": root},
+        env=os.environ | ONE_TASK | {"PYTHONPATH": root},
         check=False,
     )
     assert finished.returncode == 0, finished.stderr[-2000:]

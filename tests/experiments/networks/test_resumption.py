@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
-import subprocess
-import sys
+import signal
 import time
 from dataclasses import replace
 
@@ -25,6 +25,7 @@ from tests.experiments.networks.helpers import (
     equal_parameters,
     noise,
     small_net,
+    train_and_store,
     train_on_photographs,
     without_speed,
 )
@@ -36,38 +37,38 @@ def data():
     return noise(160), noise(20, seed=1)
 
 
-def start_process(folder):
-    code = f"from tests.experiments.networks.helpers import train_and_store as run; run({folder!r})"
-    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
-
-
 def wait_for_copy(path, process, past):
-    """Wait until a copy is newer than one seen before, and within an epoch."""
-    while process.poll() is None:
+    """Wait until a copy is later than one seen before, and within an epoch."""
+    while process.is_alive():
         if path.is_file():
             saved = torch.load(path, weights_only=True)["progress"]
             place = (saved["epoch"], saved["steps"])
             if place > past and saved["steps"]:
                 return place
         time.sleep(0.005)
-    raise AssertionError(process.stderr.read()[-2000:])
+    raise AssertionError("the training ended before it could be killed")
 
 
 def test_a_training_killed_twice_ends_with_the_same_bits(tmp_path):
-    """With dropout, augmentation and processes that read the images."""
+    """With dropout, augmentation, mixup and processes that read the images."""
+    # A process that has imported everything and forks those that train.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.experiments.networks.helpers"])
     path, place = tmp_path / "training.ckpt", (0, 0)
     for _ in range(2):
-        process = start_process(str(tmp_path))
+        process = context.Process(target=train_and_store, args=(tmp_path,))
+        process.start()
         place = wait_for_copy(path, process, place)
-        time.sleep(random.uniform(0.0, 0.15))
+        time.sleep(random.uniform(0.0, 0.05))
         process.kill()
-        _, errors = process.communicate()
-        assert process.returncode == -9, errors[-2000:]
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
         assert not (tmp_path / "net.pt").exists()
-    process = start_process(str(tmp_path))
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors[-2000:]
-    assert "resuming after epoch" in errors
+    process = context.Process(target=train_and_store, args=(tmp_path,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert (tmp_path / "job.log").read_text().count("resuming after epoch") == 2
     expected = dict(train_on_photographs().state_dict())
     resumed = torch.load(tmp_path / "net.pt", weights_only=True)
     assert all(torch.equal(resumed[name], value) for name, value in expected.items())
