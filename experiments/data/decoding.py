@@ -6,8 +6,8 @@ of `torchvision.io` and of tensors differ from these in the last bits.
 
 As in that protocol, transparency is ignored (the colours stored under it show), the rotation that
 a camera notes in EXIF data is not applied unless asked for, and CMYK is converted without a colour
-profile, from the inverted values that Adobe introduced. Unlike there, grey images of 16 bits are
-scaled to 8 bits, where Pillow's conversion would clip most of them to white.
+profile, from the inverted values that Adobe introduced. One thing differs: grey images of 16 bits
+are scaled to 8 bits, where Pillow's conversion would clip most of them to white.
 """
 
 from __future__ import annotations

@@ -179,6 +179,8 @@ class StoredImages:
             self.facts: dict[str, Any] = content["facts"]
             self._counts: list[int] = content["counts"]
             self._digests: list[str] = content["digests"]
+            if not self._counts:
+                raise ValueError("no shards")
         except FileNotFoundError as error:
             raise StoreError(
                 f"{path} is missing, so the store is incomplete: delete {self.folder} and run again"

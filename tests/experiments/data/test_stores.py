@@ -22,6 +22,9 @@ PER_SHARD = 7
 SHARD_BYTES = PER_SHARD * 3 * 4 * 5 + 10  # not a multiple of an image
 
 
+EMPTY = json.dumps({"shape": [3, 4, 5], "facts": {}, "counts": [], "digests": []})
+
+
 def some_images(n: int, shape=SHAPE) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(n)
     images = torch.randint(0, 256, (n, *shape), generator=generator).to(torch.uint8)
@@ -168,7 +171,7 @@ def test_changed_pixels_are_found(store):
         StoredImages(store.folder).verify()
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"shape": [3, 4, 5]}'])
+@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"shape": [3]}', EMPTY])
 def test_a_folder_without_an_index_is_no_store(store, content):
     path = store.folder / "index.json"
     path.unlink()
@@ -218,7 +221,7 @@ def test_random_batches_of_a_small_store_are_fast(tmp_path):
         start = time.perf_counter()
         store.__getitems__(indices)
         seconds.append(time.perf_counter() - start)
-    # The median is 0.15 ms on one core of 2020; copying all images would take 10 ms.
+    # The median was 0.15 to 0.6 ms, depending on the load of the machine.
     assert sorted(seconds)[25] < 3e-3
 
 
