@@ -302,7 +302,7 @@ class OnNetworks(Section):
     """Base of the sections of experiments that measure networks on images."""
 
     networks: List[str] | None = Field(
-        None, description="nets to measure; null: all of networks.use"
+        None, description="nets to measure, among networks.use; null: all of them"
     )
     variants: List[Variant] = Field(
         ("regular", "x"), description="of every net; also possible: stripped"

@@ -108,9 +108,9 @@ class SharedConfig(Section):
             ) from error
 
     def networks_of(self, experiment: str) -> tuple[str, ...]:
-        """Return the nets that an experiment measures, in the order of the tables."""
+        """Return the nets of this run that an experiment measures, in the order of the tables."""
         chosen = getattr(self, experiment).networks
-        return self.networks.use if chosen is None else chosen
+        return tuple(name for name in self.networks.use if chosen is None or name in chosen)
 
     def variants_of(self, experiment: str, network: str) -> tuple[str, ...]:
         """Return the variants of a net that an experiment measures.
@@ -131,15 +131,23 @@ class SharedConfig(Section):
         )
 
     def check_networks(self, names: Iterable[str] | None, key: str = "networks") -> None:
-        """Refuse nets that are not among those of this run."""
-        used = self.networks.use
-        for name in names or ():
-            if name not in used:
-                near = nearest(name, used)
+        """Refuse nets that do not exist, or none of which is among those of this run."""
+        if names is None:
+            return
+        used, known = self.networks.use, self.networks.entries
+        for name in names:
+            if name not in known:
+                near = nearest(name, known)
                 hint = f"; did you mean {near}?" if near else ""
                 raise Refusal(
-                    f"asks for {name}, but networks.use has only {', '.join(used)}{hint}", key
+                    f"asks for {name}, but networks has only {', '.join(known)}{hint}", key
                 )
+        if not set(names) & set(used):
+            raise Refusal(
+                f"has {', '.join(names)}, none of which is in networks.use: name some of "
+                f"{', '.join(used)}, or null for all of them",
+                key,
+            )
 
     def check_enough_classes(self, wanted: int, network: str, key: str) -> None:
         """Refuse more images of different classes than there are classes."""

@@ -25,7 +25,7 @@ class Settings(OnNetworks):
     POSITION = 50
 
     networks: List[str] | None = Field(
-        ("alexnet", "squeezenet1_1"), description="a figure each; null: all of networks.use"
+        ("alexnet", "squeezenet1_1"), description="a figure each, among networks.use"
     )
     n_images: int = Field(
         4, ge=1, description="number of classes; the first test image of each is shown"

@@ -20,9 +20,11 @@ from experiments.data.entries import (
     matching,
     read_yaml,
 )
+from experiments.data.image_sections import Folders, ImageSource, LabelledFiles
 from experiments.data.lock_files import Lock, LockError, load_lock
-from experiments.data.sections import Folders, ImageSource, LabelledFiles, Mortality, Weights
+from experiments.data.mortality_section import Mortality
 from experiments.data.sources import Source
+from experiments.data.weight_section import Weights
 
 __all__ = [
     "CatalogueError",

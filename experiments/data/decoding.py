@@ -121,8 +121,7 @@ def view(image: Image.Image, preprocessing: Preprocessing) -> Tensor:
     """Bring an image to the size that a network takes.
 
     The shorter side is resized, bilinear with antialiasing, and the centre is cut out, bit for bit
-    as torchvision's Resize and CenterCrop do with a Pillow image. An image that already has the
-    size of the crop is taken as one that was prepared like this before, and stays as it is.
+    as torchvision's Resize and CenterCrop do with a Pillow image.
 
     Parameters
     ----------
@@ -137,8 +136,6 @@ def view(image: Image.Image, preprocessing: Preprocessing) -> Tensor:
         uint8 (3, crop, crop).
     """
     resize, crop = preprocessing.resize, preprocessing.crop
-    if crop is not None and image.size == (crop, crop):
-        return _bytes(image)
     if resize is not None:
         image = functional.resize(image, [resize], InterpolationMode.BILINEAR, antialias=True)
     if crop is not None:

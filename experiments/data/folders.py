@@ -14,7 +14,7 @@ from pathlib import Path
 
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from experiments.data.sections import Folders
+from experiments.data.image_sections import Folders
 
 __all__ = ["FolderError", "class_folders", "class_names", "scan_folder"]
 

@@ -11,10 +11,10 @@ import numpy as np
 from experiments.data.archives import unpack
 from experiments.data.catalogue import Dataset
 from experiments.data.folders import class_folders, class_names, scan_folder
+from experiments.data.image_sections import Folders, LabelledFiles
 from experiments.data.imagenet_classes import imagenet_classes
 from experiments.data.images import split_train_validation
 from experiments.data.index import spread
-from experiments.data.sections import Folders, LabelledFiles
 
 __all__ = ["list_images"]
 

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from experiments.data.catalogue import Dataset, read_verified
 from experiments.data.idx import read_idx
-from experiments.data.sections import Images
+from experiments.data.image_sections import Images
 
 __all__ = [
     "LabelledImages",

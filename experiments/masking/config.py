@@ -75,7 +75,7 @@ class Settings(OnNetworks):
     POSITION = 60
 
     networks: List[str] | None = Field(
-        ("alexnet", "squeezenet1_1"), description="nets to measure; null: all of networks.use"
+        ("alexnet", "squeezenet1_1"), description="nets to measure, among networks.use"
     )
     shards: Count = Field(
         2, description="jobs per net that share the images; the result does not depend on it"

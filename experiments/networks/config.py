@@ -268,8 +268,8 @@ class Networks(Section):
             if not (isinstance(name, str) and _NAME.fullmatch(name)):
                 raise Refusal("is no name for a network: use letters, digits and _", str(name))
             if isinstance(entries[name], dict) and isinstance(default, dict):
-                own = {"architecture": name, **entries[name]}
-                entries[name] = merge(default, own)
+                own = merge(default, entries[name])
+                entries[name] = {**own, "architecture": own.get("architecture") or name}
         return entries
 
     @model_validator(mode="after")

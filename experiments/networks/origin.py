@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from experiments.data.catalogue import Dataset
-from experiments.data.sections import IMAGENET_CLASSES
+from experiments.data.label_spaces import IMAGENET_CLASSES
 from experiments.settings import Refusal, catalogue, nearest
 
 if TYPE_CHECKING:

@@ -35,8 +35,8 @@ def plain(config):
 def test_the_default_configuration_is_complete(config):
     assert plain(config) == plain({})
     # A network has only what differs from the entry `default`.
-    complete = {**plain({}), "networks": config["networks"]}
-    assert config == complete and config["networks"]["default"] == plain({})["networks"]["default"]
+    assert {**plain({}), "networks": config["networks"]} == config
+    assert config["networks"]["default"].keys() == plain({})["networks"]["default"].keys()
 
 
 def test_every_overlay_is_valid(config, root):
@@ -57,8 +57,9 @@ def test_what_a_configuration_leaves_out_has_its_default():
 
 def test_a_network_takes_from_default_what_it_leaves_out():
     default = {"dropout": 0.2, "regular": {"epochs": 7}}
-    networks = {"use": ["vgg16"], "default": default, "vgg16": {"regular": {"mixup": 0.7}}}
-    network = check_config({"networks": networks}).networks.used["vgg16"]
+    own = {"architecture": "vgg16", "regular": {"mixup": 0.7}}
+    networks = {"use": ["alexnet", "other"], "default": default, "other": own}
+    network = check_config({"networks": networks}).networks.used["other"]
     assert (network.architecture, network.dataset) == ("vgg16", "fashion_mnist")
     assert (network.dropout, network.regular.epochs, network.regular.mixup) == (0.2, 7, 0.7)
     assert network.regular.learning_rate == 3e-3 and network.x.epochs == 1
@@ -98,7 +99,7 @@ def test_a_whole_number_is_a_number():
             "unknown key 'contrast.alfas'; did you mean alphas? allowed here: networks, variants, "
             "shards, alphas, batch_size, n_images",
         ),
-        ({1: 2}, "unknown key '1'; allowed here: results, data, seed"),
+        ({1: 2}, "unknown key '1'; allowed here: results, data, experiments"),
         ({"masking": None}, "masking is null, but must be a mapping with keys among networks"),
         (
             {"networks": {"alexnet": {"architecture": "lenet"}}},
@@ -225,7 +226,8 @@ def test_a_whole_number_is_a_number():
         ),
         (
             {"attribution_maps": {"networks": ["vgg16"]}, "networks": {"use": ["alexnet"]}},
-            "attribution_maps.networks asks for vgg16, but networks.use has only alexnet",
+            "attribution_maps.networks has vgg16, none of which is in networks.use: name some of "
+            "alexnet, or null for all of them",
         ),
         (
             {"attribution_maps": {"n_images": 11}},
@@ -253,7 +255,7 @@ def test_a_whole_number_is_a_number():
         ({"masking": {"examples": {"fractions": [1.5]}}}, "masking.examples.fractions.0 is 1.5"),
         (
             {"masking": {"networks": ["vgg"]}},
-            "masking.networks asks for vgg, but networks.use has only alexnet, vgg16, "
+            "masking.networks asks for vgg, but networks has only alexnet, vgg16, "
             "fixup_resnet50, squeezenet1_1; did you mean vgg16?",
         ),
         (

@@ -38,14 +38,8 @@ def test_the_shipped_entries_load(folder, entries):
 
 def test_every_entry_is_described_in_the_readme(folder):
     text = (folder / "README.md").read_text()
-    from experiments.data.sections import (
-        Folders,
-        Images,
-        LabelledFiles,
-        Mortality,
-        NetworkInputs,
-        Weights,
-    )
+    from experiments.data.image_sections import Folders, Images, LabelledFiles
+    from experiments.data.mortality_section import Mortality
     from experiments.data.sources import (
         DebianSource,
         NpmSource,
@@ -53,6 +47,7 @@ def test_every_entry_is_described_in_the_readme(folder):
         PythonSource,
         UrlSource,
     )
+    from experiments.data.weight_section import NetworkInputs, Weights
 
     sources = (DebianSource, NpmSource, PypiSource, PythonSource, UrlSource)
     sections = (Folders, Images, LabelledFiles, Mortality, Weights, NetworkInputs)
@@ -347,7 +342,7 @@ def test_files_and_sources_may_be_missing_where_nothing_is_fetched(entries, tmp_
     assert said == "files is [], but must have at least 1 entries"
     without_mirror = {**entries["mnist"], "sources": []}
     said = refusal(without_mirror, "mirror", DELETE, tmp_path)
-    assert said == "sources is [], but must have at least 1 entries without a mirror"
+    assert said == "sources is empty: give at least one, or the key mirror"
 
 
 @pytest.mark.parametrize("name", ["imagenette", "imagenette_subset"])

@@ -232,9 +232,12 @@ def test_the_view_is_that_of_torchvision(size):
     assert torch.equal(shown, reference(image))
 
 
-def test_an_image_of_the_size_of_the_crop_stays_as_it_is():
+def test_an_image_of_the_final_size_is_resized_and_cropped_like_any_other():
     image = noise(224, 224)
-    assert torch.equal(view(image, IMAGENET), v2.functional.pil_to_tensor(image))
+    expected = v2.Compose([v2.Resize(256), v2.CenterCrop(224), v2.PILToTensor()])(image)
+    assert torch.equal(view(image, IMAGENET), expected)
+    same = Preprocessing(IMAGENET.mean, IMAGENET.std, resize=224, crop=224)
+    assert torch.equal(view(image, same), v2.functional.pil_to_tensor(image))
 
 
 def test_without_a_crop_or_without_both():

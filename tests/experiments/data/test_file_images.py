@@ -16,9 +16,9 @@ from experiments.data.catalogue import load_dataset
 from experiments.data.decoding import ImageFileError
 from experiments.data.file_images import FileImages, build_store
 from experiments.data.folders import class_folders, class_names, scan_folder
+from experiments.data.image_sections import Folders
 from experiments.data.index import read_index, write_index
 from experiments.data.preprocessing import Preprocessing
-from experiments.data.sections import Folders
 from experiments.data.stores import StoredImages, StoreError
 from tests.experiments.data.image_helpers import IMAGENET, SMALL, make_tree, noise
 

@@ -9,7 +9,7 @@ import pytest
 from torchvision.datasets import ImageFolder
 
 from experiments.data.folders import FolderError, class_folders, class_names, scan_folder
-from experiments.data.sections import Folders
+from experiments.data.image_sections import Folders
 
 ANY = Folders(splits={"train": "train"})
 PETS = Folders(

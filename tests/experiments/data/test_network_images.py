@@ -9,10 +9,10 @@ import torch
 
 from experiments.data.file_images import FileImages
 from experiments.data.folders import scan_folder
+from experiments.data.image_sections import Folders
 from experiments.data.index import read_index, write_index
 from experiments.data.network_images import NetworkImages
 from experiments.data.preprocessing import Preprocessing
-from experiments.data.sections import Folders
 from experiments.data.stores import StoredImages, StoreWriter
 from experiments.data.tensors import ImageTensors, first_of_classes, loader
 from tests.experiments.data.image_helpers import SMALL, make_tree
@@ -66,36 +66,11 @@ def test_images_may_come_from_files(tmp_path):
     assert labels.tolist() == [7, 7, 1, 1, 1]
 
 
-def test_subsets_of_subsets(store, images):
-    data = NetworkImages(store, SMALL, OUTPUTS)
-    assert data.subset(None) is data
-    even = data.subset(6)
-    assert even.classes.tolist() == [0, 0, 1, 1, 2, 2]
-    assert torch.equal(even.pixels(range(6)), images[::5])
-    first = even.subset(4, spread_evenly=False)
-    assert torch.equal(first.pixels(range(4)), images[:20:5])
-    assert torch.equal(first.__getitems__([3])[1], OUTPUTS[[1]])
-    assert torch.equal(data.subset(3, spread_evenly=False).pixels([2, 0]), images[[2, 0]])
-    for spread_evenly in (True, False):
-        with pytest.raises(ValueError, match="31 images requested, but the data set has 30"):
-            data.subset(31, spread_evenly)
-        with pytest.raises(ValueError, match="0 images requested"):
-            data.subset(0, spread_evenly)
-
-
-def test_indices_of_a_subset_do_not_leave_it(store):
-    with pytest.raises(IndexError):
-        NetworkImages(store, SMALL).subset(3).pixels([3])
-
-
 def test_the_first_image_of_each_class_is_found_by_the_data_sets_own_labels(store):
     data = NetworkImages(store, SMALL, OUTPUTS)
     assert first_of_classes(data, 2) == [0, 10]
-    assert first_of_classes(data.subset(6), 3) == [0, 2, 4]
-    only = NetworkImages(store, SMALL, OUTPUTS, torch.tensor([25, 12, 29]))
-    assert first_of_classes(only, 2) == [1, 0]  # class 1, then class 2
-    with pytest.raises(ValueError, match="images of 2 classes instead of 3: raise limit_images"):
-        first_of_classes(only, 3)
+    with pytest.raises(ValueError, match="images of 3 classes instead of 4: raise limit_images"):
+        first_of_classes(data, 4)
 
 
 def test_a_class_without_an_output_is_refused(store):
@@ -104,5 +79,5 @@ def test_a_class_without_an_output_is_refused(store):
 
 
 def test_workers_receive_a_copy(store, images):
-    data = pickle.loads(pickle.dumps(NetworkImages(store, SMALL, OUTPUTS).subset(6)))
-    assert torch.equal(data.pixels([1]), images[[5]])
+    data = pickle.loads(pickle.dumps(NetworkImages(store, SMALL, OUTPUTS)))
+    assert torch.equal(data.pixels([5]), images[[5]])

@@ -12,7 +12,7 @@ import torchvision
 
 from experiments.data.fetch import FetchError, fetch_dataset
 from experiments.data.preprocessing import Preprocessing
-from experiments.data.sections import NetworkInputs
+from experiments.data.weight_section import NetworkInputs
 from experiments.networks.torchvision_weights import torchvision_dataset
 
 
