@@ -98,9 +98,9 @@ rule train:
     priority: 50
     conda:
         ENVIRONMENT
-    threads: config["threads"]
+    threads: config["threads"] * config["training"]["devices"]
     resources:
-        gpu=GPU,
+        gpu=GPU * config["training"]["devices"],
     params:
         builder=net_builder,
         arguments=net_arguments,

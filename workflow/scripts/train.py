@@ -41,16 +41,18 @@ with Job(snakemake) as job:
             "data": [sha256_of(path) for path in (files.train, files.validation)],
         },
     )
-    history = pd.DataFrame(result.history)
-    history.to_csv(snakemake.output.history, index=False, float_format="%.6g")
-    facts = job.facts(
-        [files.train, files.validation],
-        best_epoch=result.best_epoch,
-        validation_top1=result.history[result.best_epoch]["validation_top1"],
-        lightning_fabric=version("lightning-fabric"),
-    )
-    model, arguments = without_normalisation(model, arguments)
-    save_model(
-        model, snakemake.output.model, params.builder, arguments, facts, preprocessing, outputs
-    )
-    discard_checkpoint(params.checkpoint)
+    # Of the processes of several machines, each of which runs this script, one writes.
+    if result.rank == 0:
+        history = pd.DataFrame(result.history)
+        history.to_csv(snakemake.output.history, index=False, float_format="%.6g")
+        facts = job.facts(
+            [files.train, files.validation],
+            best_epoch=result.best_epoch,
+            validation_top1=result.history[result.best_epoch]["validation_top1"],
+            lightning_fabric=version("lightning-fabric"),
+        )
+        model, arguments = without_normalisation(model, arguments)
+        save_model(
+            model, snakemake.output.model, params.builder, arguments, facts, preprocessing, outputs
+        )
+        discard_checkpoint(params.checkpoint)
