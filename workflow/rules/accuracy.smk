@@ -17,7 +17,7 @@ rule measure_accuracy:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs("forward", n_images("accuracy"), batch_size=config["accuracy"]["batch_size"]),
     params:
         dataset=DATASET,
         settings=config["accuracy"],

@@ -27,7 +27,7 @@ rule measure_attribution_maps:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs("gradient", MAPS["n_images"], MAPS["n_steps"] * len(MAPS["alphas"]), batch_size=128),
     params:
         settings=part_of("attribution_maps", "n_images", "alphas"),
         methods={variant: calls("attribution_maps", variant) for variant in MAPS["variants"]},

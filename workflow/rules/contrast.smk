@@ -17,7 +17,12 @@ rule measure_contrast:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            "forward",
+            n_images("contrast"),
+            len(config["contrast"]["alphas"]),
+            batch_size=config["contrast"]["batch_size"],
+        ),
     params:
         dataset=DATASET,
         settings=config["contrast"],

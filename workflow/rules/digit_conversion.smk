@@ -33,7 +33,13 @@ rule train_digit_conversion:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            "training",
+            limited(60_000),
+            DIGITS["training"]["epochs"] + DIGITS["x"]["epochs"],
+            batch_size=DIGITS["training"]["batch_size"],
+            pixels=28**2,
+        ),
     params:
         builder=DIGIT_BUILDER,
         regular=DIGITS["training"],
@@ -88,7 +94,13 @@ rule measure_digit_conversion:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            "gradient",
+            n_images("digit_conversion"),
+            20 * len(DIGITS["tasks"]),
+            batch_size=DIGITS["batch_size"],
+            pixels=28**2,
+        ),
     params:
         methods=calls("digit_conversion"),
         settings=part_of(

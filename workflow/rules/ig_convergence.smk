@@ -17,7 +17,13 @@ rule measure_ig_convergence:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            "gradient",
+            config["ig_convergence"]["n_images"],
+            len(config["ig_convergence"]["methods"]) * sum(config["ig_convergence"]["n_steps"])
+            + config["ig_convergence"]["reference_steps"],
+            batch_size=config["ig_convergence"]["internal_batch_size"],
+        ),
     params:
         dataset=DATASET,
         settings=config["ig_convergence"],

@@ -8,6 +8,8 @@ MASKING = config["masking"]
 # torch costs seconds before it does anything, and all methods but IG take less than that.
 SHARD = f"{NET}/masking/{{scatteritem}}"
 EXAMPLES = MASKING["examples"]
+# Passes per image: six metrics, each at all fractions and for every method.
+MASKED_VERSIONS = 6 * MASKING["fractions"]["count"] * len(MASKING["methods"])
 
 
 scattergather:
@@ -38,7 +40,13 @@ rule attribute_masking:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            "gradient",
+            n_images("masking"),
+            MASKING["n_steps"] + len(MASKING["methods"]),
+            batch_size=MASKING["internal_batch_size"],
+            stored=2 * len(MASKING["methods"]) * 3 * PIXELS * n_images("masking"),
+        ),
     params:
         methods=lambda wildcards: calls("masking", wildcards.variant),
         settings=part_of("masking", "precision", "n_images", "batch_size"),
@@ -66,7 +74,13 @@ rule evaluate_masking:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            "forward",
+            n_images("masking"),
+            MASKED_VERSIONS,
+            batch_size=MASKING["masked_batch_size"],
+            stored=2 * len(MASKING["methods"]) * 3 * PIXELS * n_images("masking"),
+        ),
     params:
         methods=lambda wildcards: list(calls("masking", wildcards.variant)),
         settings=part_of(
@@ -131,7 +145,12 @@ rule examples_masking:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            "gradient",
+            EXAMPLES["n_images"],
+            MASKING["n_steps"] + len(MASKING["methods"]),
+            batch_size=MASKING["internal_batch_size"],
+        ),
     params:
         methods=calls("masking", EXAMPLES["variant"]),
         settings=part_of("masking", "precision", "kernel_size", "sigma", "examples"),

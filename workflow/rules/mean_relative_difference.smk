@@ -18,7 +18,12 @@ rule measure_mean_relative_difference:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            "gradient",
+            sum(config["mean_relative_difference"]["n_images"].values()),
+            config["mean_relative_difference"]["n_steps"],
+            batch_size=config["mean_relative_difference"]["internal_batch_size"],
+        ),
     params:
         dataset=DATASET,
         settings=config["mean_relative_difference"],

@@ -27,7 +27,12 @@ rule train:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            "training",
+            limited(60_000),
+            lambda wildcards: training_settings(wildcards)["epochs"],
+            batch_size=config["training"]["settings"]["batch_size"],
+        ),
     params:
         builder=lambda wildcards: architecture(wildcards.arch).builder,
         arguments=network_arguments,
