@@ -8,7 +8,7 @@ BENCHMARKS := $(filter-out benchmarks/common.py benchmarks/plot.py,$(wildcard be
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MPLBACKEND := agg
 
-.PHONY: all setup config lint types unit smoke test benchmark clean
+.PHONY: all setup config lint types unit smoke test test-slurm benchmark clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -43,13 +43,17 @@ types: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/python -m pytest tests --ignore=tests/pipeline --numprocesses auto --dist worksteal --cov
+	$(BIN)/python -m pytest tests --ignore=tests/pipeline --ignore=tests/slurm --numprocesses auto --dist worksteal --cov
 
 smoke: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
 	$(BIN)/python -m pytest tests/pipeline
 
 test: lint unit smoke
+
+# The workflow on a Slurm of one node, started for the test; skipped where Slurm cannot be had.
+test-slurm: setup
+	$(BIN)/python -m pytest tests/slurm
 
 # Quiet machine, one after the other: what is measured is time.
 benchmark: setup

@@ -19,7 +19,7 @@ rule measure_accuracy:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(measuring("forward", "accuracy")),
     params:
         measurement=ACCURACY,
         labels=labels_of,

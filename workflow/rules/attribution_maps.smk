@@ -37,7 +37,13 @@ rule measure_attribution_maps:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            measuring(
+                "gradient",
+                "attribution_maps",
+                lambda settings: 2 * len(settings["alphas"]) * (settings["n_steps"] + 10),
+            )
+        ),
     params:
         settings=of_network("attribution_maps", "n_images", "alphas"),
         methods=map_methods,

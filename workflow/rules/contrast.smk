@@ -19,7 +19,7 @@ rule measure_contrast:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(measuring("forward", "contrast", lambda settings: len(settings["alphas"]))),
     params:
         measurement=CONTRAST,
         labels=labels_of,

@@ -33,7 +33,15 @@ rule train_digit_conversion:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            lambda wildcards: {
+                "kind": "training",
+                "n_images": image_count("mnist", "train"),
+                "n_steps": DIGITS["training"]["epochs"] + DIGITS["x"]["epochs"],
+                "batch_size": DIGITS["training"]["batch_size"],
+                "pixels": 28**2,
+            }
+        ),
     params:
         builder=DIGIT_BUILDER,
         regular=DIGITS["training"],
@@ -88,7 +96,15 @@ rule measure_digit_conversion:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            lambda wildcards: {
+                "kind": "gradient",
+                "n_images": image_count("mnist", "test", DIGITS["n_images"]),
+                "n_steps": 20 * len(DIGITS["tasks"]),
+                "batch_size": DIGITS["batch_size"],
+                "pixels": 28**2,
+            }
+        ),
     params:
         methods=calls("digit_conversion"),
         settings=part_of(

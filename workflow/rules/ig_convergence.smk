@@ -19,7 +19,17 @@ rule measure_ig_convergence:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            measuring(
+                "gradient",
+                "ig_convergence",
+                lambda settings: (
+                    settings["reference_steps"]
+                    + len(settings["methods"]) * sum(settings["n_steps"])
+                ),
+                "internal_batch_size",
+            )
+        ),
     params:
         measurement=IG_CONVERGENCE,
         labels=labels_of,

@@ -13,6 +13,16 @@ def examples_variant(network):
     return settings_of("masking", network)["examples"]["variant"]
 
 
+def attributing(settings):
+    """Gradients per image: IG in float64, which takes twice as long, and the other methods."""
+    return 2 * settings["n_steps"] + 10 * len(settings["methods"])
+
+
+def masked_versions(settings):
+    """Passes per image: six metrics, each at all fractions and for every method."""
+    return 6 * settings["fractions"]["count"] * len(settings["methods"])
+
+
 def masking_seed(wildcards):
     """Independent of net and shard: every net gets the same random draws for an image."""
     return job_seed(config["seed"], "masking", NETWORKS[wildcards.network].dataset)
@@ -42,7 +52,7 @@ rule attribute_masking:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(measuring("gradient", "masking", attributing, "internal_batch_size")),
     params:
         methods=lambda wildcards: calls("masking", wildcards.network, wildcards.variant),
         settings=of_network("masking", "precision", "n_images", "batch_size"),
@@ -69,7 +79,7 @@ rule evaluate_masking:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(measuring("forward", "masking", masked_versions, "masked_batch_size")),
     params:
         methods=lambda wildcards: list(calls("masking", wildcards.network, wildcards.variant)),
         settings=of_network(
@@ -134,7 +144,7 @@ rule examples_masking:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(measuring("gradient", "masking", attributing, "internal_batch_size")),
     params:
         methods=lambda wildcards: calls(
             "masking", wildcards.network, examples_variant(wildcards.network)

@@ -22,7 +22,15 @@ rule measure_mean_relative_difference:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        # IG, and Input×Gradient; float64 takes twice as long.
+        **needs(
+            measuring(
+                "gradient",
+                "mean_relative_difference",
+                lambda settings: 2 * (settings["n_steps"] + 1),
+                "internal_batch_size",
+            )
+        ),
     params:
         measurement=MEAN_RELATIVE_DIFFERENCE,
         labels=labels_of,

@@ -69,6 +69,17 @@ def training_start(wildcards):
     return model_of(network, "pretrained")
 
 
+def training_work(wildcards):
+    entry, settings = entry_of(wildcards), training_settings(wildcards)
+    return {
+        "kind": "training",
+        "n_images": image_count(entry.dataset, "train"),
+        "n_steps": settings["epochs"],
+        "batch_size": settings["batch_size"] // settings["accumulate"],
+        "pixels": pixels_of(network_of(wildcards)),
+    }
+
+
 def validation_images(wildcards):
     entry = entry_of(wildcards)
     return f"{RESULTS}/{entry.dataset}/{entry.view}/validation"
@@ -100,7 +111,7 @@ rule train:
         ENVIRONMENT
     threads: config["threads"] * config["training"]["devices"]
     resources:
-        gpu=GPU * config["training"]["devices"],
+        **needs(training_work, GPU * config["training"]["devices"]),
     params:
         builder=net_builder,
         arguments=net_arguments,
