@@ -19,7 +19,7 @@ rule measure_accuracy:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(measuring("forward", "accuracy")),
+        **needs(measuring("accuracy", lambda wildcards, *known: passes.accuracy(*known))),
     params:
         measurement=ACCURACY,
         labels=labels_of,

@@ -16,6 +16,11 @@ def map_models(wildcards):
     return {variant: model_of(wildcards.network, variant) for variant in map_variants(wildcards)}
 
 
+def attributing_maps(wildcards, settings, available):
+    methods = [key for found in map_methods(wildcards).values() for key in found]
+    return passes.attribution_maps(settings, methods)
+
+
 rule measure_attribution_maps:
     input:
         unpack(map_models),
@@ -37,13 +42,7 @@ rule measure_attribution_maps:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(
-            measuring(
-                "gradient",
-                "attribution_maps",
-                lambda settings: 2 * len(settings["alphas"]) * (settings["n_steps"] + 10),
-            )
-        ),
+        **needs(measuring("attribution_maps", attributing_maps)),
     params:
         settings=of_network("attribution_maps", "n_images", "alphas"),
         methods=map_methods,

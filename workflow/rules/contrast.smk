@@ -19,7 +19,7 @@ rule measure_contrast:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(measuring("forward", "contrast", lambda settings: len(settings["alphas"]))),
+        **needs(measuring("contrast", lambda wildcards, *known: passes.contrast(*known))),
     params:
         measurement=CONTRAST,
         labels=labels_of,

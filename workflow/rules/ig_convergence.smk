@@ -21,12 +21,8 @@ rule measure_ig_convergence:
     resources:
         **needs(
             measuring(
-                "gradient",
                 "ig_convergence",
-                lambda settings: (
-                    settings["reference_steps"]
-                    + len(settings["methods"]) * sum(settings["n_steps"])
-                ),
+                lambda wildcards, *known: passes.ig_convergence(*known),
                 "internal_batch_size",
             )
         ),

@@ -13,14 +13,22 @@ def examples_variant(network):
     return settings_of("masking", network)["examples"]["variant"]
 
 
-def attributing(settings):
-    """Gradients per image: IG in float64, which takes twice as long, and the other methods."""
-    return 2 * settings["n_steps"] + 10 * len(settings["methods"])
+def masking_methods(wildcards):
+    return list(calls("masking", wildcards.network, wildcards.variant))
 
 
-def masked_versions(settings):
-    """Passes per image: six metrics, each at all fractions and for every method."""
-    return 6 * settings["fractions"]["count"] * len(settings["methods"])
+def attributing(wildcards, settings, available):
+    methods = masking_methods(wildcards)
+    return passes.attributing(settings, available, methods, wildcards.variant)
+
+
+def evaluating(wildcards, settings, available):
+    return passes.masking(settings, available, masking_methods(wildcards))
+
+
+def showing_examples(wildcards, settings, available):
+    methods = list(calls("masking", wildcards.network, examples_variant(wildcards.network)))
+    return passes.masked_examples(settings, methods)
 
 
 def masking_seed(wildcards):
@@ -52,7 +60,15 @@ rule attribute_masking:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(measuring("gradient", "masking", attributing, "internal_batch_size")),
+        # In blocks, and then joined.
+        **needs(
+            measuring(
+                "masking",
+                attributing,
+                "internal_batch_size",
+                lambda wildcards: 2 * len(masking_methods(wildcards)),
+            )
+        ),
     params:
         methods=lambda wildcards: calls("masking", wildcards.network, wildcards.variant),
         settings=of_network("masking", "precision", "n_images", "batch_size"),
@@ -79,9 +95,16 @@ rule evaluate_masking:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(measuring("forward", "masking", masked_versions, "masked_batch_size")),
+        **needs(
+            measuring(
+                "masking",
+                evaluating,
+                "masked_batch_size",
+                lambda wildcards: len(masking_methods(wildcards)),
+            )
+        ),
     params:
-        methods=lambda wildcards: list(calls("masking", wildcards.network, wildcards.variant)),
+        methods=masking_methods,
         settings=of_network(
             "masking",
             "n_images",
@@ -114,7 +137,7 @@ rule merge_masking:
         ENVIRONMENT
     params:
         labels=labels_of,
-        methods=lambda wildcards: list(calls("masking", wildcards.network, wildcards.variant)),
+        methods=masking_methods,
         bootstrap=lambda wildcards: settings_of("masking", wildcards.network)["bootstrap"],
         seed=seed("masking_bootstrap"),
     script:
@@ -144,7 +167,7 @@ rule examples_masking:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(measuring("gradient", "masking", attributing, "internal_batch_size")),
+        **needs(measuring("masking", showing_examples, "internal_batch_size")),
     params:
         methods=lambda wildcards: calls(
             "masking", wildcards.network, examples_variant(wildcards.network)

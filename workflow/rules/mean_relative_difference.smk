@@ -22,12 +22,10 @@ rule measure_mean_relative_difference:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        # IG, and Input×Gradient; float64 takes twice as long.
         **needs(
             measuring(
-                "gradient",
                 "mean_relative_difference",
-                lambda settings: 2 * (settings["n_steps"] + 1),
+                lambda wildcards, *known: passes.mean_relative_difference(*known),
                 "internal_batch_size",
             )
         ),

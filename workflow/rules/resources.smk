@@ -1,6 +1,7 @@
 # What the jobs ask a cluster for. Locally nothing limits time and memory. Rules without `needs` take
 # the default-resources of the profile.
 
+from experiments import work as passes
 from experiments.resources import megabytes, minutes, share_of_shard
 
 # Of data sets whose entries do not say how many images they have: as many as ILSVRC2012.
@@ -30,10 +31,11 @@ def needs(work, gpus=GPU):
 
     def mem_mb(wildcards, attempt):
         wanted = work(wildcards)
+        stored, item = wanted.get("stored", 0), getattr(wildcards, "scatteritem", None)
         return megabytes(
             wanted.get("batch_size", 0),
             pixels=wanted["pixels"],
-            stored=wanted.get("stored", 0),
+            stored=stored if item is None else share_of_shard(stored, item),
             gpu=bool(GPU),
             attempt=attempt,
         )
@@ -58,22 +60,22 @@ def pixels_of(network):
     return height * width
 
 
-def measuring(kind, experiment, n_steps=lambda settings: 1, batch="batch_size"):
-    """The work of measuring a net on test images: `n_steps` takes the settings of the experiment,
-    and `batch` names the one that bounds the images in the net at a time."""
+def measuring(experiment, work_of, batch="batch_size", maps=lambda wildcards: 0):
+    """The work of measuring a net on test images: `work_of` takes the wildcards, the settings of
+    the experiment and the number of test images, and returns `experiments.work.Work`; `batch` names
+    the setting that bounds the images in the net at a time, and `maps` takes the wildcards and
+    returns how many numbers per pixel of every image the job holds in memory."""
 
     def work(wildcards):
         settings = settings_of(experiment, wildcards.network)
-        wanted = settings["n_images"]
-        if isinstance(wanted, dict):
-            wanted = sum(wanted.values())
-        net = NETWORKS[wildcards.network]
+        available = image_count(NETWORKS[wildcards.network].dataset, "test")
+        wanted, pixels = work_of(wildcards, settings, available), pixels_of(wildcards.network)
         return {
-            "kind": kind,
-            "n_images": image_count(net.dataset, "test", wanted),
-            "n_steps": n_steps(settings),
+            "kind": wanted.kind,
+            "n_images": wanted.n_passes,
             "batch_size": settings.get(batch, 1),
-            "pixels": pixels_of(wildcards.network),
+            "stored": wanted.images * pixels * maps(wildcards),
+            "pixels": pixels,
         }
 
     return work
