@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-UNITS = {"s": "time (s)", "MiB": "peak memory (MiB)"}
+UNITS = {"s": "time (s)", "s per image": "time per image (s)", "MiB": "peak memory (MiB)"}
 ROW_INCHES = 0.19
 
 
