@@ -320,8 +320,8 @@ class _Plan:
             yield Planned("merge_masking", f"{network}-{variant}", read=scores)
         variant = settings["examples"]["variant"]
         methods = _methods(settings, variant)
-        done = work.masked_examples(settings, methods)
-        images = 2 + len(methods) * len(settings["examples"]["fractions"])
+        done, examples = work.masked_examples(settings, methods), settings["examples"]
+        images = 2 + len(methods) * len(examples["fractions"])
         numbers = channels * height * width * images + images + len(methods) * height * width
         yield Planned(
             "examples_masking",
@@ -330,7 +330,7 @@ class _Plan:
             network=network,
             decoded=done.references if from_files else 0,
             read=self._pixels(network, done.images) + _model_bytes(net, variant),
-            written=_FLOAT * done.images * numbers,
+            written=_FLOAT * examples["n_images"] * numbers,
         )
 
     def _shared(

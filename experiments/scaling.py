@@ -38,6 +38,8 @@ Rates = Mapping[tuple[str, str], float]
 _SHORTEST_JOB = 600.0
 # With so many jobs for each device, the last ones do not keep the others waiting for long.
 _JOBS_PER_DEVICE = 4
+# A job holds the tensors that it writes in memory, twice while it joins them.
+_MOST_BYTES = 4e9
 _HEADINGS = {
     "forward": "forward",
     "gradient": "gradient",
@@ -123,8 +125,8 @@ def suggested_shards(
 ) -> dict[str, int]:
     """Return a number of shards for every experiment.
 
-    A job then takes at most a fourth of the share of one device, but not less than ten minutes, and
-    no shard is without work.
+    A job then takes at most a fourth of the share of one device, but not less than ten minutes; it
+    holds at most 4 GB of attributions; and no shard is without work.
 
     Parameters
     ----------
@@ -137,17 +139,18 @@ def suggested_shards(
     devices : int
         Number of devices.
     """
-    shared = [
-        (entry.shared_by, device_seconds(entry, config, rates) or 0.0, entry.blocks)
+    times = [
+        (entry, device_seconds(entry, config, rates) or 0.0)
         for entry in entries
         if entry.shared_by is not None
     ]
-    total = sum(seconds for _, seconds, _ in shared)
+    total = sum(seconds for _, seconds in times)
     longest = max(_SHORTEST_JOB, total / (_JOBS_PER_DEVICE * devices))
     shards: dict[str, int] = {}
-    for experiment, seconds, blocks in shared:
-        wanted = min(blocks, math.ceil(seconds / longest))
-        shards[experiment] = max(1, wanted, shards.get(experiment, 1))
+    for entry, seconds in times:
+        experiment = str(entry.shared_by)
+        parts = max(math.ceil(seconds / longest), math.ceil(entry.written / _MOST_BYTES))
+        shards[experiment] = max(1, min(entry.blocks, parts), shards.get(experiment, 1))
     return shards
 
 
@@ -284,7 +287,9 @@ def _gigabytes(number: int) -> str:
 def _hours(seconds: float | None) -> str:
     if seconds is None:
         return "?"
-    return _digits(seconds / 3600) if seconds else ""
+    if not seconds:
+        return ""
+    return _digits(seconds / 3600) if seconds >= 36 else "< 0.01"
 
 
 def _digits(number: float) -> str:

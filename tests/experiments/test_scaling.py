@@ -39,9 +39,16 @@ RATES = {
 }
 
 
-def shared(experiment: str, forward: int, blocks: int) -> Planned:
-    done = Work(forward, forward=forward)
-    return Planned("rule", "net", done, network="alexnet", shared_by=experiment, blocks=blocks)
+def shared(experiment: str, forward: int, blocks: int, written: int = 0) -> Planned:
+    return Planned(
+        "rule",
+        "net",
+        Work(forward, forward=forward),
+        network="alexnet",
+        shared_by=experiment,
+        blocks=blocks,
+        written=written,
+    )
 
 
 def test_device_time_is_passes_times_rates():
@@ -70,6 +77,9 @@ def test_shards_give_every_device_a_few_jobs_of_at_least_ten_minutes():
     assert suggested_shards(entries, CONFIG, RATES, 8) == {"masking": 30, "accuracy": 3}
     # Not less than 600 seconds.
     assert suggested_shards(entries, CONFIG, RATES, 1000) == {"masking": 120, "accuracy": 12}
+    # Not more than four gigabytes of tensors for each.
+    large = [shared("masking", 0, 1000, written=9 * 10**9)]
+    assert suggested_shards(large, CONFIG, RATES, 1) == {"masking": 3}
     few = [shared("masking", 144_000, 3)]
     assert suggested_shards(few, CONFIG, RATES, 8) == {"masking": 3}
 
