@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.data.catalogue import Dataset
 from experiments.data.label_spaces import IMAGENET_CLASSES
+from experiments.networks.torchvision_weights import torchvision_dataset
 from experiments.settings import Refusal, catalogue, nearest
 
 if TYPE_CHECKING:
@@ -53,9 +54,6 @@ def weights_entry(weights: str, architecture: str) -> Dataset:
     """
     if not is_torchvision(weights):
         return catalogue()[weights]
-    # Imported only where it is needed: it takes seconds.
-    from experiments.networks.torchvision_weights import torchvision_dataset
-
     version = weights.partition("/")[2] or "DEFAULT"
     return torchvision_dataset(architecture.partition("/")[2], version)
 

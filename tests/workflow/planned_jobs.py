@@ -32,6 +32,7 @@ def described(job):
         "output": list(map(str, job.output)),
         "methods": job.params.get("methods"),
         "builder": job.params.get("builder"),
+        "functions": [job.params.get(name) for name in ("measurement", "summary")],
     }
 
 
