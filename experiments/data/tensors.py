@@ -87,6 +87,11 @@ class ImageTensors(Batches):
         """Return the number of images."""
         return len(self.images)
 
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return one normalised image (C, H, W) and its label."""
+        inputs, labels = self.__getitems__([index])
+        return inputs[0], labels[0]
+
     def __getitems__(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a normalised batch (n, C, H, W) and its labels (n,), as a `loader` asks for it."""
         chosen = torch.as_tensor(indices)
