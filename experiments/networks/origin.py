@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from experiments.data.catalogue import Dataset
@@ -60,7 +60,7 @@ def weights_entry(weights: str, architecture: str) -> Dataset:
     return torchvision_dataset(architecture.partition("/")[2], version)
 
 
-def check_weights(weights: str, architecture: str) -> None:
+def check_weights(weights: str, architecture: str, key: str = "weights") -> None:
     """Refuse weights that do not exist, or not for this architecture.
 
     Parameters
@@ -69,6 +69,8 @@ def check_weights(weights: str, architecture: str) -> None:
         A file, ``torchvision``, ``torchvision/VERSION`` or an entry of the catalogue.
     architecture : str
         Key of the architecture.
+    key : str
+        Where the configuration names them.
 
     Raises
     ------
@@ -76,6 +78,10 @@ def check_weights(weights: str, architecture: str) -> None:
         Which says what is allowed.
     """
     if is_file(weights):
+        path = Path(weights)
+        if not path.is_file():
+            where = "" if path.is_absolute() else f" in {Path.cwd()}"
+            raise Refusal(f"is {weights!r}, but there is no such file{where}", key)
         return
     if is_torchvision(weights):
         if not architecture.startswith("torchvision/"):
