@@ -150,7 +150,14 @@ class Space(Section):
         return self
 
 
-IMAGENET_SPACE = Space(resize=256, crop=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+IMAGENET_SPACE = Space.model_validate(
+    {
+        "resize": 256,
+        "crop": 224,
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    }
+)
 """The published preprocessing, and the default for photographs."""
 
 
@@ -242,7 +249,7 @@ class Network(Section):
             assert entry is not None  # as check_weights says
             return Space.model_validate(entry.preprocessing.model_dump(mode="json"))
         if catalogue()[self.dataset].image_form == "idx":
-            return Space(order="grey")
+            return Space.model_validate({"order": "grey"})
         return IMAGENET_SPACE
 
     @property
