@@ -8,7 +8,13 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from experiments.data.views import view_name
-from experiments.networks.origin import check_weights, is_file, is_torchvision, weights_entry
+from experiments.networks.origin import (
+    FORMATS,
+    check_weights,
+    is_file,
+    is_torchvision,
+    weights_entry,
+)
 from experiments.settings import (
     Architecture,
     Count,
@@ -211,11 +217,27 @@ class Network(Section):
                 "learning_rate, or weights",
                 "regular",
             )
-        if self.x_weights is not None and (self.weights is None or not is_file(self.weights)):
-            raise Refusal("is given, but weights is not a file", "x_weights")
         if self.weights is not None:
             check_weights(self.weights, self.architecture)
+        if self.x_weights is not None:
+            self._check_x_weights(self.x_weights, self.architecture)
         return self
+
+    def _check_x_weights(self, x_weights: str, architecture: str) -> None:
+        if self.weights is None or not is_file(self.weights):
+            raise Refusal("is given, but weights is not a file", "x_weights")
+        if self.x is not None:
+            raise Refusal(
+                "is given, but the X-DNN is trained, from the stripped net or from scratch: set x "
+                "to null, or leave x_weights out",
+                "x_weights",
+            )
+        if not is_file(x_weights):
+            raise Refusal(
+                f"is {x_weights!r}, but must be a file ({', '.join(FORMATS)}), as weights is",
+                "x_weights",
+            )
+        check_weights(x_weights, architecture, "x_weights")
 
     @property
     def space(self) -> Space:

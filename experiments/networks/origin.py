@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from experiments.data.catalogue import Dataset
@@ -67,7 +67,7 @@ def _torchvision_name(weights: str, architecture: str) -> tuple[str, str]:
     return architecture.partition("/")[2], weights.partition("/")[2] or "DEFAULT"
 
 
-def check_weights(weights: str, architecture: str) -> None:
+def check_weights(weights: str, architecture: str, key: str = "weights") -> None:
     """Refuse weights that do not exist, or not for this architecture.
 
     Parameters
@@ -76,6 +76,8 @@ def check_weights(weights: str, architecture: str) -> None:
         A file, ``torchvision``, ``torchvision/VERSION`` or an entry of the catalogue.
     architecture : str
         Key of the architecture.
+    key : str
+        Where the configuration names them.
 
     Raises
     ------
@@ -83,6 +85,10 @@ def check_weights(weights: str, architecture: str) -> None:
         Which says what is allowed.
     """
     if is_file(weights):
+        path = Path(weights)
+        if not path.is_file():
+            where = "" if path.is_absolute() else f" in {Path.cwd()}"
+            raise Refusal(f"is {weights!r}, but there is no such file{where}", key)
         return
     if is_torchvision(weights):
         if not architecture.startswith("torchvision/"):
