@@ -261,11 +261,14 @@ def test_the_published_alexnets_are_measured(root, workplace):
     assert not (root / "workflow/datasets/xdnn_weights.lock.json").exists()
     # From now on, no other file takes the place of a checkpoint.
     changed = CHECKPOINTS[3]
-    save_checkpoint(mirror / "xdnn_weights" / changed, {"weight": torch.zeros(1)})
+    source = mirror / "xdnn_weights" / changed
+    content = source.read_bytes()
+    source.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     (workplace / "data/xdnn_weights" / changed).unlink()
     record = results / "xdnn_weights/fetched.json"
     record.unlink()
     target = str(record.relative_to(workplace))
     finished = snakemake(project, *given, "--", target, cwd=workplace, mirror=mirror)
     assert finished.returncode != 0 and not record.exists()
+    assert f"{source}: the bytes are not those of the first download" in finished.stderr
     assert f"Tried for {changed}, in this order" in finished.stderr

@@ -139,7 +139,7 @@ def test_files_that_are_missing_stop_before_any_job(root, tmp_path, monkeypatch)
 
 
 # A user's file with BatchNorm, on an image folder of the user's.
-SHAPES = {
+SQUARES = {
     "title": "Coloured squares",
     "homepage": "https://example.org/squares",
     "licence": "CC0-1.0",
@@ -155,7 +155,7 @@ SHAPES = {
 
 def test_a_net_with_batchnorm_becomes_an_x_net_and_is_trained(root, tmp_path):
     project = copy_project(root, tmp_path / "project")
-    overlay(project / "workflow/datasets/squares.yaml", SHAPES)
+    overlay(project / "workflow/datasets/squares.yaml", SQUARES)
     for split in ("train", "val"):
         make_classes(tmp_path / "squares" / split, "abc")
         add_images(tmp_path / "squares" / split, "abc", 15)
