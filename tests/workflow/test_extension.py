@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.workflow.project_copies import copy_project
+from tests.workflow.runs import copy_project
 
 CLASSES = ["dark", "light", "left", "right"]
 N_TRAIN, N_TEST = 160, 1000

@@ -58,6 +58,11 @@ def test_training_and_validation_images_are_a_stratified_partition(tree):
     assert facts["outputs"] == {"imagenet": (310, 309)} and facts["sorted_by_class"]
 
 
+def test_a_split_that_is_not_possible_names_its_setting(tree):
+    with pytest.raises(ValueError, match=r"train: 20 of 20 images .*; change validation_images"):
+        listed(dataset(images=FOLDERS), tree, "train", validation_images=20)
+
+
 def test_test_images_are_the_official_ones(tree):
     root, rows, facts = listed(dataset(images=FOLDERS), tree, "test")
     assert root == tree / "val" and len(rows) == 6 and facts["split"] == "test"
