@@ -183,7 +183,7 @@ class Network(Section):
         "(.safetensors, .pth, .npz); null: a random initialisation",
     )
     x_weights: str | None = Field(
-        None, description="the same for the X-DNN, if weights is a file; null: stripped or trained"
+        None, description="file with the weights of the X-DNN, if weights is a file and x is null"
     )
     outputs: Literal["weights", "dataset", "imagenet"] = Field(
         "weights",
