@@ -182,7 +182,8 @@ class SharedConfig(Section):
                         f"networks.{network}.settings.{experiment}",
                     )
                 self.settings_of(experiment, network)
-        for name in experiments:
+        # Defaults of the others may not fit the nets of this run.
+        for name in self.experiments or experiments:
             try:
                 getattr(self, name).check(self)
             except Refusal as refusal:

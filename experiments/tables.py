@@ -71,16 +71,11 @@ def summarise_nets(
     pandas.DataFrame
         `LABELS` and the columns of the summary; nets in the order of their first row.
     """
-    return pd.concat(
-        [
-            label_rows(
-                summarise(own.drop(columns=list(LABELS))),
-                **dict(zip(LABELS, labels, strict=True)),
-            )
-            for labels, own in rows.groupby(list(LABELS), sort=False)
-        ],
-        ignore_index=True,
-    )
+    tables: list[pd.DataFrame] = []
+    for keys, own in rows.groupby(list(LABELS), sort=False):
+        labels = dict(zip(LABELS, map(str, keys), strict=True))
+        tables.append(label_rows(summarise(own.drop(columns=list(LABELS))), **labels))
+    return pd.concat(tables, ignore_index=True)
 
 
 def number(value: float, digits: int = 3) -> str:

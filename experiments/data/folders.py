@@ -183,7 +183,8 @@ def scan_folder(
     split : {"train", "test"}
         Which of the declared counts applies.
     allow_fewer : bool
-        Whether there may be fewer images than declared, for example because only some are used.
+        Whether there may be fewer images than declared, and classes without any, for example
+        because only some are used.
 
     Returns
     -------
@@ -194,8 +195,8 @@ def scan_folder(
     Raises
     ------
     FolderError
-        If the class folders are not the declared ones, a class has no images, a file is empty, or
-        the number of images is not the declared one; the message names the path.
+        If the class folders are not the declared ones, a class has no images, or all have none, a
+        file is empty, or the number of images is not the declared one; the message names the path.
     """
     classes = class_folders(folder, layout)
     rows: list[tuple[str, int]] = []
@@ -209,7 +210,7 @@ def scan_folder(
         n_others += found.n_others
         if not found.images:
             without.append(name)
-    if without:
+    if without and not (rows and allow_fewer):
         raise FolderError(
             f"{folder}: there are no images in the class folders {_listed(without)}; fill them, or "
             "unpack the data set again"

@@ -78,7 +78,10 @@ def list_images(
         )
         if split != "test":
             labels = np.array([label for _, label in rows])
-            parts = split_train_validation(labels, validation_images, seed)
+            try:
+                parts = split_train_validation(labels, validation_images, seed)
+            except ValueError as error:
+                raise ValueError(f"{root}: {error}; change validation_images") from error
             rows = [rows[index] for index in parts[split == "validation"]]
     if limit_images is not None and split != "validation" and limit_images < len(rows):
         rows = [rows[index] for index in spread(len(rows), limit_images)]

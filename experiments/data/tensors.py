@@ -1,4 +1,4 @@
-"""Images held in memory as bytes, handed out in normalised batches."""
+"""Inputs and labels in batches, and images held in memory as bytes."""
 
 from __future__ import annotations
 
@@ -13,42 +13,10 @@ __all__ = [
     "Batches",
     "ImageTensors",
     "consecutive",
-    "denormalise",
     "first_of_classes",
     "load_batches",
     "loader",
-    "normalise",
 ]
-
-
-def _per_channel(values: Sequence[float], like: torch.Tensor) -> torch.Tensor:
-    return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, 1, 1)
-
-
-def normalise(images: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
-    """Bring byte images into the space in which networks see them.
-
-    The zero of this space, the channel mean, is the baseline of every attribution.
-
-    Parameters
-    ----------
-    images : torch.Tensor
-        uint8 (N, C, H, W), 0 to 255.
-    mean, std : sequence of float
-        Per channel, in units of the full range (0 to 1).
-
-    Returns
-    -------
-    torch.Tensor
-        float32 (N, C, H, W): ``(images / 255 - mean) / std``.
-    """
-    scaled = images.to(torch.float32) / 255.0
-    return (scaled - _per_channel(mean, scaled)) / _per_channel(std, scaled)
-
-
-def denormalise(inputs: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
-    """Undo `normalise`: images (N, C, H, W) to look at, 0 to 1, clipped."""
-    return (inputs * _per_channel(std, inputs) + _per_channel(mean, inputs)).clamp(0.0, 1.0)
 
 
 class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]], ABC):
@@ -127,21 +95,8 @@ class ImageTensors(Batches):
     def __getitems__(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a normalised batch (n, C, H, W) and its labels (n,), as a `loader` asks for it."""
         chosen = torch.as_tensor(indices)
-        return normalise(self.images[chosen], self.mean, self.std), self.labels[chosen]
-
-    def head(self, n_images: int | None) -> ImageTensors:
-        """Return the first ``n_images`` (all of them for ``None``).
-
-        Raises
-        ------
-        ValueError
-            If there are fewer images than requested.
-        """
-        if n_images is None:
-            return self
-        if not 1 <= n_images <= len(self):
-            raise ValueError(f"{n_images} images requested, but the data set has {len(self)}")
-        return ImageTensors(self.images[:n_images], self.labels[:n_images], self.mean, self.std)
+        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
+        return (self.images[chosen] / 255.0 - mean) / std, self.labels[chosen]
 
 
 class _OfClasses(Protocol):

@@ -8,7 +8,13 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from experiments.data.views import view_name
-from experiments.networks.origin import check_weights, is_file, is_torchvision, weights_entry
+from experiments.networks.origin import (
+    FORMATS,
+    check_weights,
+    is_file,
+    is_torchvision,
+    weights_entry,
+)
 from experiments.settings import (
     Architecture,
     Count,
@@ -144,7 +150,14 @@ class Space(Section):
         return self
 
 
-IMAGENET_SPACE = Space(resize=256, crop=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+IMAGENET_SPACE = Space.model_validate(
+    {
+        "resize": 256,
+        "crop": 224,
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    }
+)
 """The published preprocessing, and the default for photographs."""
 
 
@@ -170,7 +183,7 @@ class Network(Section):
         "(.safetensors, .pth, .npz); null: a random initialisation",
     )
     x_weights: str | None = Field(
-        None, description="the same for the X-DNN, if weights is a file; null: stripped or trained"
+        None, description="file with the weights of the X-DNN, if weights is a file and x is null"
     )
     outputs: Literal["weights", "dataset", "imagenet"] = Field(
         "weights",
@@ -204,11 +217,27 @@ class Network(Section):
                 "learning_rate, or weights",
                 "regular",
             )
-        if self.x_weights is not None and (self.weights is None or not is_file(self.weights)):
-            raise Refusal("is given, but weights is not a file", "x_weights")
         if self.weights is not None:
             check_weights(self.weights, self.architecture)
+        if self.x_weights is not None:
+            self._check_x_weights(self.x_weights, self.architecture)
         return self
+
+    def _check_x_weights(self, x_weights: str, architecture: str) -> None:
+        if self.weights is None or not is_file(self.weights):
+            raise Refusal("is given, but weights is not a file", "x_weights")
+        if self.x is not None:
+            raise Refusal(
+                "is given, but the X-DNN is trained, from the stripped net or from scratch: set x "
+                "to null, or leave x_weights out",
+                "x_weights",
+            )
+        if not is_file(x_weights):
+            raise Refusal(
+                f"is {x_weights!r}, but must be a file ({', '.join(FORMATS)}), as weights is",
+                "x_weights",
+            )
+        check_weights(x_weights, architecture, "x_weights")
 
     @property
     def space(self) -> Space:
@@ -220,7 +249,7 @@ class Network(Section):
             assert entry is not None  # as check_weights says
             return Space.model_validate(entry.preprocessing.model_dump(mode="json"))
         if catalogue()[self.dataset].image_form == "idx":
-            return Space(order="grey")
+            return Space.model_validate({"order": "grey"})
         return IMAGENET_SPACE
 
     @property

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from experiments.data.catalogue import Dataset
 from experiments.data.label_spaces import IMAGENET_CLASSES
+from experiments.networks.torchvision_weights import torchvision_dataset
 from experiments.settings import Refusal, catalogue, nearest
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ __all__ = [
     "is_file",
     "is_torchvision",
     "released",
+    "torchvision_name",
     "weights_entry",
 ]
 
@@ -53,14 +55,19 @@ def weights_entry(weights: str, architecture: str) -> Dataset:
     """
     if not is_torchvision(weights):
         return catalogue()[weights]
-    # Imported only where it is needed: it takes seconds.
-    from experiments.networks.torchvision_weights import torchvision_dataset
-
-    version = weights.partition("/")[2] or "DEFAULT"
-    return torchvision_dataset(architecture.partition("/")[2], version)
+    return torchvision_dataset(*_torchvision_name(weights, architecture))
 
 
-def check_weights(weights: str, architecture: str) -> None:
+def torchvision_name(network: Network) -> tuple[str, str]:
+    """Return the name of a net and of its weights in torchvision."""
+    return _torchvision_name(str(network.weights), str(network.architecture))
+
+
+def _torchvision_name(weights: str, architecture: str) -> tuple[str, str]:
+    return architecture.partition("/")[2], weights.partition("/")[2] or "DEFAULT"
+
+
+def check_weights(weights: str, architecture: str, key: str = "weights") -> None:
     """Refuse weights that do not exist, or not for this architecture.
 
     Parameters
@@ -69,6 +76,8 @@ def check_weights(weights: str, architecture: str) -> None:
         A file, ``torchvision``, ``torchvision/VERSION`` or an entry of the catalogue.
     architecture : str
         Key of the architecture.
+    key : str
+        Where the configuration names them.
 
     Raises
     ------
@@ -76,6 +85,10 @@ def check_weights(weights: str, architecture: str) -> None:
         Which says what is allowed.
     """
     if is_file(weights):
+        path = Path(weights)
+        if not path.is_file():
+            where = "" if path.is_absolute() else f" in {Path.cwd()}"
+            raise Refusal(f"is {weights!r}, but there is no such file{where}", key)
         return
     if is_torchvision(weights):
         if not architecture.startswith("torchvision/"):
@@ -116,18 +129,13 @@ def released(network: Network, variant: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``weights``, ``architecture``, ``file`` (None if the weights are a file), ``format``,
-        ``outputs``, ``num_classes`` of the file, and ``keep``, the outputs to keep in their new
-        order, or None for all.
+        ``file``, its name (None if it is the user's), and ``format``; ``outputs`` of the net,
+        ``num_classes`` of the file, and ``keep``, the outputs to keep in their new order, or None
+        for all; ``torchvision``, the name of the net and of its weights there, or None.
     """
     assert network.weights is not None and network.architecture is not None
     dataset = catalogue()[network.dataset]
-    found: dict[str, Any] = {
-        "weights": network.weights,
-        "architecture": network.architecture,
-        "file": None,
-        "keep": None,
-    }
+    found: dict[str, Any] = {"file": None, "keep": None, "torchvision": None}
     if is_file(network.weights):
         path = network.x_weights if variant == "x" else network.weights
         found["format"] = FORMATS[PurePath(str(path)).suffix]
@@ -138,6 +146,8 @@ def released(network: Network, variant: str) -> dict[str, Any]:
         files = weights.files[network.architecture]
         found["file"] = files["x" if variant == "x" else "regular"]
         found["format"], outputs = weights.format, weights.outputs
+        if is_torchvision(network.weights):
+            found["torchvision"] = torchvision_name(network)
     found["num_classes"] = _number_of_classes(outputs)
     if network.outputs == "dataset" and outputs != dataset.label_space:
         found["keep"], outputs = list(dataset.outputs_in(outputs)), dataset.label_space

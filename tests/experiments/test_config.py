@@ -142,8 +142,8 @@ def test_a_whole_number_is_a_number():
             "networks.alexnet.settings.masking does not fit: n_steps is 0, but must be an integer",
         ),
         (
-            {"experiments": ["acuracy"]},
-            "experiments.0 is 'acuracy', but must be one of accuracy, mean_relative_difference",
+            {"experiments": ["accurasy"]},
+            "experiments.0 is 'accurasy', but must be one of accuracy, mean_relative_difference",
         ),
         (
             {"folders": {"imagenett": "/images"}},

@@ -27,12 +27,18 @@ def test_measurements_of_several_nets_become_one_table(tmp_path):
 def test_missing_empty_and_differing_measurements_are_named(tmp_path):
     with pytest.raises(ValueError, match="no measurements given"):
         read_measurements([])
-    good, empty, other = (str(tmp_path / f"{name}.csv") for name in ("good", "empty", "other"))
+    good, empty, idle, other = (
+        str(tmp_path / f"{name}.csv") for name in ("good", "empty", "idle", "other")
+    )
     pd.DataFrame({"a": [1]}).to_csv(good, index=False)
     pd.DataFrame({"a": []}).to_csv(empty, index=False)
     pd.DataFrame({"b": [1]}).to_csv(other, index=False)
-    with pytest.raises(ValueError, match=r"empty\.csv holds no measurements"):
-        read_measurements([good, empty])
+    pd.DataFrame({"a": []}).to_csv(idle, index=False)
+    with pytest.raises(ValueError, match=r"empty\.csv, .*idle\.csv: no measurements"):
+        read_measurements([empty, idle])
+    # A shard may have had nothing to do, and is no reason to turn integers into something else.
+    assert read_measurements([idle, good])["a"].tolist() == [1]
+    assert read_measurements([idle, good])["a"].dtype == "int64"
     with pytest.raises(ValueError, match=r"other\.csv has the columns \['b'\], not \['a'\]"):
         read_measurements([good, other])
 

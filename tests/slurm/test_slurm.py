@@ -86,7 +86,9 @@ def slurm_run(limits, local_tables, snakemake, cluster, root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke")
     process = snakemake.start(folder, *smoke(root))
     try:
-        trainings = wait_for(lambda: running(cluster, "train_wildcards_alexnet"), 300, "a training")
+        trainings = wait_for(
+            lambda: running(cluster, "train_wildcards_fashion_mnist_alexnet"), 300, "a training"
+        )
         cluster.command("scancel", trainings[0])
         status, output = finish(process, folder, 1500)
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import struct
 import subprocess
 import sys
@@ -14,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
+from tests.workflow.runs import copy_project
 
 CLASSES = ["dark", "light", "left", "right"]
 N_TRAIN, N_TEST = 160, 1000
@@ -43,21 +44,7 @@ QUICK = {
 
 @pytest.fixture
 def project(root, tmp_path):
-    """Copy the project, without anything that was generated or downloaded."""
-    target = tmp_path / "project"
-    names = (
-        "Snakefile config.yaml config envs experiments notebooks profiles workflow xgradient "
-        "pyproject.toml"
-    )
-    for name in names.split():
-        source = root / name
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", ".snakemake")
-            shutil.copytree(source, target / name, ignore=ignored)
-        else:
-            target.mkdir(exist_ok=True)
-            shutil.copy(source, target / name)
-    return target
+    return copy_project(root, tmp_path / "project")
 
 
 def run(project, target, config):

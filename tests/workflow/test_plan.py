@@ -34,7 +34,7 @@ def test_a_dry_run_from_another_folder_plans_every_stage(root, tmp_path):
 @pytest.mark.parametrize(
     ("overlay", "message"),
     [
-        ({"epochs": 3}, "config: unknown key 'epochs'; allowed here: results, data, seed"),
+        ({"epochs": 3}, "config: unknown key 'epochs'; allowed here: results, data, experiments"),
         (
             {"ig_convergence": {"n_steps": [-5]}},
             "config: ig_convergence.n_steps.0 is -5, but must be an integer of at least 1",

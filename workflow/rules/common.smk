@@ -15,7 +15,13 @@ from experiments.data.catalogue import CatalogueError
 from experiments.dependencies import import_closure
 from experiments.methods import method
 from experiments.networks.architectures import architecture
-from experiments.networks.origin import is_file, is_torchvision, released, weights_entry
+from experiments.networks.origin import (
+    is_file,
+    is_torchvision,
+    released,
+    torchvision_name,
+    weights_entry,
+)
 from experiments.seeds import job_seed
 from experiments.settings import catalogue
 

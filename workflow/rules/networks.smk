@@ -167,7 +167,10 @@ def weights_files(wildcards):
     if is_file(entry.weights):
         return {"weights": entry.x_weights if variant_of(wildcards) == "x" else entry.weights}
     name = weights_entry(entry.weights, entry.architecture).name
-    return {"fetched": ancient(f"{RESULTS}/{name}/fetched.json")}
+    found = {"fetched": ancient(f"{RESULTS}/{name}/fetched.json")}
+    if not is_torchvision(entry.weights):
+        found["dataset"] = ancient(f"{DATASETS}/{name}.yaml")
+    return found
 
 
 rule fetch_torchvision_weights:
@@ -184,8 +187,7 @@ rule fetch_torchvision_weights:
         ENVIRONMENT
     params:
         data=config["data"],
-        weights=lambda wildcards: TORCHVISION[wildcards.released].weights,
-        architecture=lambda wildcards: TORCHVISION[wildcards.released].architecture,
+        torchvision=lambda wildcards: torchvision_name(TORCHVISION[wildcards.released]),
     script:
         "../scripts/fetch_torchvision_weights.py"
 

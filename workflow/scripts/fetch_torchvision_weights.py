@@ -5,11 +5,11 @@ from pathlib import Path
 
 from experiments.data.fetch import fetch_dataset
 from experiments.job import Job, write_facts
-from experiments.networks.origin import weights_entry
+from experiments.networks.torchvision_weights import torchvision_dataset
 
 with Job(snakemake) as job:
     params = snakemake.params
-    entry = weights_entry(params.weights, params.architecture)
+    entry = torchvision_dataset(*params.torchvision)
     folder = Path(params.data) / entry.name
     files = fetch_dataset(entry, folder)
     fetched = [{**asdict(file), "path": str(folder / file.name)} for file in files]

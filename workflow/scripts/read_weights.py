@@ -2,21 +2,24 @@
 
 from pathlib import Path
 
-from experiments.data.catalogue import read_verified
+from experiments.data.catalogue import load_dataset, read_verified
 from experiments.data.preprocessing import Preprocessing
 from experiments.job import Job
 from experiments.networks.checkpoints import save_model
-from experiments.networks.origin import weights_entry
 from experiments.networks.released import read_network
+from experiments.networks.torchvision_weights import torchvision_dataset
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
     source = params.released
-    own = dict(files.items()).get("weights")
-    if own is not None:
-        path = Path(own)
+    given = dict(files.items())
+    if "weights" in given:
+        path = Path(given["weights"])
     else:
-        entry = weights_entry(source["weights"], source["architecture"])
+        if "dataset" in given:
+            entry = load_dataset(given["dataset"])
+        else:
+            entry = torchvision_dataset(*source["torchvision"])
         path = Path(params.data) / entry.name / source["file"]
         read_verified(path, entry.file(source["file"]))
     model, arguments = read_network(

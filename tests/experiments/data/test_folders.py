@@ -107,6 +107,11 @@ def test_the_flat_validation_folder_of_imagenet_is_explained(tmp_path):
 def test_classes_without_images(pets):
     (pets / "n00000002" / "c.png").rename(pets / "n00000002" / "c.txt")
     assert "there are no images in the class folders n00000002" in refusal(pets)
+    rows = scan_folder(pets, ANY, "train", allow_fewer=True)
+    assert [label for _, label in rows] == [0, 0]
+    for path in pets.glob("n00000001/*"):
+        path.unlink()
+    assert "n00000001, n00000002" in refusal(pets, ANY, allow_fewer=True)
 
 
 def test_empty_files_are_named(pets):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from experiments.data.order import epoch_order
-from experiments.data.tensors import denormalise, loader, normalise
+from experiments.data.tensors import ImageTensors, loader
 from experiments.networks.evaluation import evaluate
 from experiments.networks.launch import launch_fabric
 from experiments.networks.mixup import draw_share
@@ -134,11 +134,12 @@ def test_fewer_images_than_a_batch_are_refused():
         train(small_net(), digits(0, 100), digits(100, 200), TrainingSettings(epochs=1), 1)
 
 
-def test_normalisation_is_undone():
+def test_images_in_memory_are_normalised_per_channel():
     images = torch.randint(256, (3, 2, 4, 4), dtype=torch.uint8)
-    inputs = normalise(images, [0.2, 0.5], [0.3, 0.1])
-    torch.testing.assert_close(inputs[0, 1, 2, 3], (images[0, 1, 2, 3] / 255 - 0.5) / 0.1)
-    torch.testing.assert_close(denormalise(inputs, [0.2, 0.5], [0.3, 0.1]), images / 255)
+    data = ImageTensors(images, torch.arange(3), [0.2, 0.5], [0.3, 0.1])
+    inputs, labels = data.__getitems__([2, 0])
+    torch.testing.assert_close(inputs[1, 1, 2, 3], (images[0, 1, 2, 3] / 255 - 0.5) / 0.1)
+    assert labels.tolist() == [2, 0]
 
 
 @pytest.mark.parametrize("n_steps", range(1, 9))
