@@ -269,14 +269,18 @@ class _Plan:
         done = work.attribution_maps(settings, methods)
         channels, height, width = image_shape(self._nets[network])
         maps = len(settings["alphas"]) * (channels + len(methods))
+        jobs = self._n_shards("attribution_maps")
+        models = sum(_model_bytes(self._nets[network], variant) for variant in variants)
         return Planned(
             "measure_attribution_maps",
             network,
             done,
-            network=network,
-            read=self._pixels(network, done.images)
-            + sum(_model_bytes(self._nets[network], variant) for variant in variants),
+            jobs,
+            network,
+            read=self._pixels(network, done.images) + jobs * models,
             written=_FLOAT * done.images * maps * height * width,
+            shared_by="attribution_maps",
+            blocks=done.images,
         )
 
     def _masking(self, network: str) -> Iterator[Planned]:

@@ -15,7 +15,7 @@ from tests.pipeline.helpers import settings_of
 def test_maps_of_the_x_net_agree_and_scale_with_the_contrast(results, run_config, network):
     settings = settings_of(run_config, "attribution_maps", network).model_dump()
     dataset = run_config["networks"][network]["dataset"]
-    path = results / dataset / f"{network}-attribution_maps.safetensors"
+    path = results / dataset / f"{network}-attribution_maps/1-of-1.safetensors"
     with safe_open(str(path), framework="pt") as file:
         header = file.metadata()
         maps = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -87,7 +87,10 @@ def test_networks_have_the_predicted_bytes(results, entries, run_config):
 
 
 def test_drawings_have_the_predicted_bytes(results, entries, run_config):
-    names = {"measure_attribution_maps": "attribution_maps", "examples_masking": "masked_images"}
+    names = {
+        "measure_attribution_maps": "attribution_maps/1-of-1",
+        "examples_masking": "masked_images",
+    }
     for entry in entries:
         if entry.rule in names:
             folder = results / run_config["networks"][entry.subject]["dataset"]

@@ -16,6 +16,11 @@ def map_models(wildcards):
     return {variant: model_of(wildcards.network, variant) for variant in map_variants(wildcards)}
 
 
+def map_shards(wildcards):
+    pattern = of_dataset(wildcards.network, "attribution_maps/{scatteritem}.safetensors")
+    return gather.attribution_maps(pattern, allow_missing=True)
+
+
 def attributing_maps(wildcards, settings, available):
     methods = [key for found in map_methods(wildcards).values() for key in found]
     return passes.attribution_maps(settings, methods)
@@ -33,11 +38,11 @@ rule measure_attribution_maps:
             ],
         ),
     output:
-        f"{RESULTS}/{{dataset}}/{{network}}-attribution_maps.safetensors",
+        f"{RESULTS}/{{dataset}}/{{network}}-attribution_maps/{{scatteritem}}.safetensors",
     log:
-        f"{LOGS}/measure_attribution_maps/{{dataset}}/{{network}}.log",
+        f"{LOGS}/measure_attribution_maps/{{dataset}}/{{network}}-{{scatteritem}}.log",
     benchmark:
-        f"{BENCHMARKS}/measure_attribution_maps/{{dataset}}/{{network}}.tsv"
+        f"{BENCHMARKS}/measure_attribution_maps/{{dataset}}/{{network}}-{{scatteritem}}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -53,7 +58,7 @@ rule measure_attribution_maps:
 
 rule figure_attribution_maps:
     input:
-        maps=lambda wildcards: of_dataset(wildcards.network, "attribution_maps.safetensors"),
+        maps=map_shards,
         code=code("attribution_maps/figure"),
     output:
         **network_figure_outputs("attribution_maps", "Attribution maps"),
