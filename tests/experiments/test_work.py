@@ -186,4 +186,4 @@ def test_the_maps_take_the_predicted_passes(net):
         {"regular": net, "x": net}, IMAGES, [0, 3], [1.0, 0.5], {"regular": calls, "x": calls}
     )
     settings = {"n_images": 2, "alphas": [1.0, 0.5], "n_steps": 4}
-    check(work.attribution_maps(settings, [*calls, *calls]), examined=20)
+    check(work.attribution_maps(settings, [*calls, *calls]), examined=40)
