@@ -96,6 +96,8 @@ def main() -> None:
     sns.set_theme(context="paper", style="whitegrid", palette="colorblind")
     for path in paths:
         table = pd.read_csv(path, keep_default_na=False)
+        if (table["median"] == "not measured").all():
+            continue
         figure = plot(table)
         for suffix in (".pdf", ".png"):
             figure.savefig(path.with_suffix(suffix), dpi=150)

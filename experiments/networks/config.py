@@ -38,7 +38,7 @@ _ENTRIES: dict[str, dict[str, Any]] = {
     "alexnet": {"regular": {"learning_rate": 4e-3}},
     "vgg16": {"regular": {"epochs": 2}},
     "fixup_resnet50": {
-        "regular": {"epochs": 2, "learning_rate": 1e-2},
+        "regular": {"epochs": 1, "learning_rate": 1e-2},
         "x": {"learning_rate": 3e-3},
     },
     # Trained by others on ImageNet: becomes an X-DNN by merely removing its biases. A photograph
@@ -63,8 +63,8 @@ _ENTRIES: dict[str, dict[str, Any]] = {
             },
             "attribution_maps": {"n_images": 3, "n_steps": 32},
             "masking": {
-                "n_images": 8,
-                "batch_size": 4,
+                "n_images": 4,
+                "batch_size": 2,
                 "n_steps": 32,
                 "internal_batch_size": 16,
             },
