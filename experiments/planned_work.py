@@ -259,6 +259,8 @@ class _Plan:
 
     def _measuring(self, experiment: str, network: str, variant: str) -> Planned:
         settings = self._settings(experiment, network)
+        if experiment == "ig_convergence":
+            settings = {**settings, "precision": settings["precision"][variant]}
         done = getattr(work, experiment)(settings, self._sizes(network)["test"])
         return self._shared(f"measure_{experiment}", experiment, network, variant, done)
 

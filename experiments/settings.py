@@ -42,6 +42,7 @@ __all__ = [
     "OnNetworks",
     "OneOf",
     "Positive",
+    "Precisions",
     "Quadrature",
     "Refusal",
     "RepeatableList",
@@ -296,6 +297,17 @@ class _OneOfArchitectures(OneOf):
 Architecture = Annotated[str, _OneOfArchitectures()]
 Variant = Annotated[str, OneOf(lambda: tuple(VARIANTS), VARIANTS.__getitem__)]
 Quadrature = Annotated[str, OneOf(lambda: tuple(QUADRATURES), QUADRATURES.__getitem__)]
+
+
+Precision = Literal["float32", "float64"]
+
+
+class Precisions(Section):
+    """Precision of the attributions, by variant."""
+
+    regular: Precision = Field("float32", description="nets with biases")
+    stripped: Precision = Field("float64", description="nets whose biases were removed")
+    x: Precision = Field("float64", description="X-DNNs")
 
 
 class OnNetworks(Section):

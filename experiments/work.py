@@ -119,7 +119,10 @@ def mean_relative_difference(settings: Mapping[str, Any], available: int) -> Wor
 
 
 def ig_convergence(settings: Mapping[str, Any], available: int) -> Work:
-    """Return the work of the reference and of every rule and number of steps; see `accuracy`."""
+    """Return the work of the reference and of every rule and number of steps; see `accuracy`.
+
+    The precision of the settings is that of the variant.
+    """
     images = _at_most(settings["n_images"], available)
     steps = settings["reference_steps"] + sum(
         n_steps
@@ -128,7 +131,8 @@ def ig_convergence(settings: Mapping[str, Any], available: int) -> Work:
         # The trapezoid rule needs both end points.
         if not (rule == "riemann_trapezoid" and n_steps < 2)
     )
-    return Work(images, gradient=images * steps)
+    kind = "gradient_float64" if settings["precision"] == "float64" else "gradient"
+    return Work(images, **{kind: images * steps})
 
 
 def attribution_maps(settings: Mapping[str, Any], methods: Iterable[str]) -> Work:

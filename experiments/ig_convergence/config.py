@@ -8,9 +8,11 @@ from experiments.settings import (
     Count,
     List,
     OnNetworks,
+    Precisions,
     Quadrature,
     Refusal,
     check_quadrature,
+    part,
 )
 
 __all__ = ["Settings"]
@@ -24,6 +26,9 @@ class Settings(OnNetworks):
     n_images: Count = Field(6, description="largest number of test images")
     batch_size: Count = Field(8, description="images attributed together")
     internal_batch_size: Count = Field(128, description="rows per pass through the net")
+    precision: Precisions = part(
+        "where one step is exact, float32 shows the rounding of units close to their threshold"
+    )
     methods: List[Quadrature] = Field(
         (
             "gausslegendre",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ def _measure(
     progress: Progress,
 ) -> Iterator[Row]:
     """Yield the absolute difference that the paper plots, and the size of the reference."""
+    dtype = getattr(torch, settings["precision"])
+    net = model if dtype == torch.float32 else copy.deepcopy(model).to(dtype)
     cases = [
         (method, n_steps)
         for method in settings["methods"]
@@ -39,13 +42,14 @@ def _measure(
         if not (method == "riemann_trapezoid" and n_steps < 2)
     ]
     for block in progress(tasks, "IG"):
-        inputs, labels = (part.to(device) for part in data.__getitems__(block))
+        inputs, labels = data.__getitems__(block)
+        inputs, labels = inputs.to(device, dtype), labels.to(device)
 
         def attribute(
             method: str, n_steps: int, inputs: Tensor = inputs, labels: Tensor = labels
         ) -> Tensor:
             return integrated_gradients(
-                model,
+                net,
                 inputs,
                 labels,
                 n_steps=n_steps,

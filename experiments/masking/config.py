@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,7 @@ from experiments.settings import (
     Must,
     OnNetworks,
     Positive,
+    Precisions,
     Refusal,
     Section,
     Several,
@@ -26,18 +27,9 @@ from experiments.shared_config import SharedConfig
 
 __all__ = ["Settings"]
 
-Precision = Literal["float32", "float64"]
 OddSize = Annotated[
     int, Field(ge=3), Must(lambda size: size % 2 == 1, "an odd integer of at least 3, or null")
 ]
-
-
-class Precisions(Section):
-    """Precision of the attributions, by variant."""
-
-    regular: Precision = Field("float32", description="nets with biases")
-    stripped: Precision = Field("float64", description="nets whose biases were removed")
-    x: Precision = Field("float64", description="X-DNNs")
 
 
 class Fractions(Section):

@@ -34,6 +34,7 @@ SETTINGS = {
         "methods": ["gausslegendre", "riemann_left", "riemann_trapezoid"],
         "n_steps": [1, 3],
         "reference_steps": 9,
+        "precision": "float32",
     },
 }
 

@@ -51,8 +51,12 @@ def test_convergence_has_one_reference_and_leaves_one_step_of_the_trapezoid_rule
         "reference_steps": 10,
         "methods": ["gausslegendre", "riemann_trapezoid"],
         "n_steps": [1, 4],
+        "precision": "float32",
     }
-    assert work.ig_convergence(settings, 100) == Work(2, gradient=2 * (10 + 1 + 4 + 4))
+    n_gradients = 2 * (10 + 1 + 4 + 4)
+    assert work.ig_convergence(settings, 100) == Work(2, gradient=n_gradients)
+    double = {**settings, "precision": "float64"}
+    assert work.ig_convergence(double, 100) == Work(2, gradient_float64=n_gradients)
 
 
 def test_attributions_of_two_images_by_two_methods():
@@ -141,7 +145,7 @@ ALL = ["ig", "x_gradient", "input_x_gradient", "guided_backprop", "expected_grad
         (
             "ig_convergence",
             {"n_images": 3, "reference_steps": 5, "n_steps": [1, 2]}
-            | {"methods": ["riemann_left", "riemann_trapezoid"]},
+            | {"methods": ["riemann_left", "riemann_trapezoid"], "precision": "float64"},
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

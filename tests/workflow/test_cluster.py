@@ -14,9 +14,17 @@ import yaml
 def planned(root, tmp_path_factory):
     """Return the resources of the jobs of a dry run, by rule and then by wildcards."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
+    folder = tmp_path_factory.mktemp("plan")
+    # Enough images to tell limits of whole minutes apart.
+    settings = {
+        "masking": {"n_images": 1000},
+        "mean_relative_difference": {"n_images": {"float32": 64, "tf32": 32}},
+    }
+    (folder / "many.yaml").write_text(yaml.safe_dump(settings))
+    options = ("--dry-run", "--set-scatter", "masking=4", "--configfile", "many.yaml")
     finished = subprocess.run(
-        [*command, "--cores", "1", "--dry-run", "--set-scatter", "masking=4"],
-        cwd=tmp_path_factory.mktemp("plan"),
+        [*command, "--cores", "1", *options],
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,

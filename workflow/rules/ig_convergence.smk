@@ -3,6 +3,11 @@
 IG_CONVERGENCE = "experiments.ig_convergence.run:MEASUREMENT"
 
 
+def convergence_settings(wildcards):
+    settings = settings_of("ig_convergence", wildcards.network)
+    return {**settings, "precision": settings["precision"][wildcards.variant]}
+
+
 rule measure_ig_convergence:
     input:
         model=f"{NET}/model.safetensors",
@@ -22,14 +27,16 @@ rule measure_ig_convergence:
         **needs(
             measuring(
                 "ig_convergence",
-                lambda wildcards, *known: passes.ig_convergence(*known),
+                lambda wildcards, _, available: passes.ig_convergence(
+                    convergence_settings(wildcards), available
+                ),
                 "internal_batch_size",
             )
         ),
     params:
         measurement=IG_CONVERGENCE,
         labels=labels_of,
-        settings=of_network("ig_convergence"),
+        settings=convergence_settings,
         device=config["device"],
     script:
         "../scripts/measure.py"
