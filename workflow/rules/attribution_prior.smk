@@ -28,6 +28,8 @@ rule prepare_attribution_prior:
     log:
         f"{LOGS}/prepare_attribution_prior.log",
     localrule: True
+    # The trainings wait for it, and one of them takes longer than most jobs: not last, on one core.
+    priority: 60
     conda:
         ENVIRONMENT
     params:
