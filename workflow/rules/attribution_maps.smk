@@ -1,34 +1,22 @@
 # Attribution maps of a few images, for the figures: no metric is computed from them (Sec. 4.4).
-
-
-def map_variants(wildcards):
-    return CONFIG.variants_of("attribution_maps", wildcards.network)
-
-
-def map_methods(wildcards):
-    return {
-        variant: calls("attribution_maps", wildcards.network, variant)
-        for variant in map_variants(wildcards)
+# All variants of a net in one job, and in one figure: by network, the methods of each.
+MAPS = {
+    network: {
+        variant: calls("attribution_maps", network, variant)
+        for variant in CONFIG.variants_of("attribution_maps", network)
     }
-
-
-def map_models(wildcards):
-    return {variant: model_of(wildcards.network, variant) for variant in map_variants(wildcards)}
-
-
-def map_shards(wildcards):
-    pattern = of_dataset(wildcards.network, "attribution_maps/{scatteritem}.safetensors")
-    return gather.attribution_maps(pattern, allow_missing=True)
-
-
-def attributing_maps(wildcards, settings, available):
-    methods = [key for found in map_methods(wildcards).values() for key in found]
-    return passes.attribution_maps(settings, methods)
+    for network in CONFIG.networks_of("attribution_maps")
+}
 
 
 rule measure_attribution_maps:
     input:
-        unpack(map_models),
+        unpack(
+            lambda wildcards: {
+                variant: model_of(wildcards.network, variant)
+                for variant in MAPS[wildcards.network]
+            }
+        ),
         images=test_images,
         code=code(
             "attribution_maps/measure",
@@ -47,10 +35,18 @@ rule measure_attribution_maps:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(measuring("attribution_maps", attributing_maps)),
+        **needs(
+            measuring(
+                "attribution_maps",
+                lambda wildcards, settings, _: passes.attribution_maps(
+                    settings,
+                    [key for methods in MAPS[wildcards.network].values() for key in methods],
+                ),
+            )
+        ),
     params:
         settings=of_network("attribution_maps", "n_images", "alphas"),
-        methods=map_methods,
+        methods=lambda wildcards: MAPS[wildcards.network],
         device=config["device"],
     script:
         "../scripts/attribution_maps/measure.py"
@@ -58,7 +54,10 @@ rule measure_attribution_maps:
 
 rule figure_attribution_maps:
     input:
-        maps=map_shards,
+        maps=lambda wildcards: gather.attribution_maps(
+            of_dataset(wildcards.network, "attribution_maps/{scatteritem}.safetensors"),
+            allow_missing=True,
+        ),
         code=code("attribution_maps/figure"),
     output:
         **network_figure_outputs("attribution_maps", "Attribution maps"),

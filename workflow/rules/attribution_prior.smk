@@ -27,9 +27,9 @@ rule prepare_attribution_prior:
         facts=f"{PRIORS_FOLDER}/table.json",
     log:
         f"{LOGS}/prepare_attribution_prior.log",
-    localrule: True
     # The trainings wait for it, and one of them takes longer than most jobs: not last, on one core.
     priority: 60
+    localrule: True
     conda:
         ENVIRONMENT
     params:

@@ -114,6 +114,11 @@ def calls(experiment, network=None, variant=None):
     }
 
 
+def methods_of(experiment):
+    """A function of the wildcards: the keys of the methods that run on a net."""
+    return lambda wildcards: list(calls(experiment, wildcards.network, wildcards.variant))
+
+
 def functions(experiment, network=None, variant=None):
     return [call["function"] for call in calls(experiment, network, variant).values()]
 
@@ -170,6 +175,16 @@ def training_images(dataset):
     if entry.image_form == "idx":
         return f"{RESULTS}/{dataset}/native/train"
     return f"{RESULTS}/{dataset}/train.csv" if "train" in entry.image_splits else None
+
+
+def datasets_of(*forms, train=None):
+    """A pattern of the data sets of some forms, with or without training images."""
+    found = [
+        name
+        for name, entry in CATALOGUE.items()
+        if entry.image_form in forms and train in (None, "train" in entry.image_splits)
+    ]
+    return "|".join(found) or "none"
 
 
 def of_dataset(network, name):

@@ -14,16 +14,6 @@ wildcard_constraints:
     split="train|validation|test",
 
 
-def datasets_of(*forms, train=None):
-    """A pattern of the data sets of some forms, with or without training images."""
-    found = [
-        name
-        for name, entry in CATALOGUE.items()
-        if entry.image_form in forms and train in (None, "train" in entry.image_splits)
-    ]
-    return "|".join(found) or "none"
-
-
 # The files themselves are not outputs: Snakemake deletes outputs before it runs a job again, and
 # files that were downloaded or copied by hand must not be lost.
 rule fetch_dataset:
@@ -75,17 +65,6 @@ rule prepare_dataset:
         "../scripts/prepare_dataset.py"
 
 
-def fetched(wildcards):
-    """Files of a data set; folders that the user has are not fetched. Only their existence
-    matters: the digests are checked again when the files are read."""
-    entry = CATALOGUE[wildcards.dataset]
-    return f"{RESULTS}/{wildcards.dataset}/fetched.json" if entry.files else []
-
-
-def index_of(*splits):
-    return {split: f"{RESULTS}/{{dataset}}/{split}.csv" for split in splits}
-
-
 # Lists of image files: of data sets with training images, and of those without.
 for name, splits in {
     "index_images": ("train", "validation", "test"),
@@ -96,11 +75,16 @@ for name, splits in {
         name:
             name
         input:
-            fetched=ancient(fetched),
+            # Folders that the user has are not fetched.
+            fetched=lambda wildcards: (
+                ancient(f"{RESULTS}/{wildcards.dataset}/fetched.json")
+                if CATALOGUE[wildcards.dataset].files
+                else []
+            ),
             dataset=ancient(f"{DATASETS}/{{dataset}}.yaml"),
             code=code("index_images"),
         output:
-            **index_of(*splits),
+            **{split: f"{RESULTS}/{{dataset}}/{split}.csv" for split in splits},
         log:
             f"{LOGS}/{name}/{{dataset}}.log",
         benchmark:

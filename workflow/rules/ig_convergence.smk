@@ -1,11 +1,12 @@
 # How the error of IG falls with the number of steps, per quadrature rule (appendix).
 
 IG_CONVERGENCE = "experiments.ig_convergence.run:MEASUREMENT"
-
-
-def convergence_settings(wildcards):
-    settings = settings_of("ig_convergence", wildcards.network)
-    return {**settings, "precision": settings["precision"][wildcards.variant]}
+# By network and variant: the settings with the precision of the variant.
+CONVERGENCE = {
+    (network, variant): {**settings, "precision": settings["precision"][variant]}
+    for network, variant in nets_of("ig_convergence")
+    for settings in [settings_of("ig_convergence", network)]
+}
 
 
 rule measure_ig_convergence:
@@ -28,7 +29,7 @@ rule measure_ig_convergence:
             measuring(
                 "ig_convergence",
                 lambda wildcards, _, available: passes.ig_convergence(
-                    convergence_settings(wildcards), available
+                    CONVERGENCE[wildcards.network, wildcards.variant], available
                 ),
                 "internal_batch_size",
             )
@@ -36,7 +37,7 @@ rule measure_ig_convergence:
     params:
         measurement=IG_CONVERGENCE,
         labels=labels_of,
-        settings=convergence_settings,
+        settings=lambda wildcards: CONVERGENCE[wildcards.network, wildcards.variant],
         device=config["device"],
     script:
         "../scripts/measure.py"

@@ -6,34 +6,14 @@
 # One file per net and shard with a tensor per method, not one per method: a job that imports
 # torch costs seconds before it does anything, and all methods but IG take less than that.
 MASKING_SHARD = f"{NET}/masking/{{scatteritem}}"
-
-
-def examples_variant(network):
-    """The variant whose masked images are shown."""
-    return settings_of("masking", network)["examples"]["variant"]
-
-
-def masking_methods(wildcards):
-    return list(calls("masking", wildcards.network, wildcards.variant))
-
-
-def attributing(wildcards, settings, available):
-    methods = masking_methods(wildcards)
-    return passes.attributing(settings, available, methods, wildcards.variant)
-
-
-def evaluating(wildcards, settings, available):
-    return passes.masking(settings, available, masking_methods(wildcards))
-
-
-def showing_examples(wildcards, settings, available):
-    methods = list(calls("masking", wildcards.network, examples_variant(wildcards.network)))
-    return passes.masked_examples(settings, methods)
-
-
-def masking_seed(wildcards):
-    """Independent of net and shard: every net gets the same random draws for an image."""
-    return job_seed(config["seed"], "masking", NETWORKS[wildcards.network].dataset)
+# The variant whose masked images are shown, by network; and the draws of random attributions, which
+# do not depend on net and shard: every net gets the same for an image.
+EXAMPLES_VARIANT = {
+    network: settings_of("masking", network)["examples"]["variant"] for network in NETWORKS
+}
+MASKING_SEED = {
+    network: job_seed(config["seed"], "masking", net.dataset) for network, net in NETWORKS.items()
+}
 
 
 rule attribute_masking:
@@ -64,15 +44,17 @@ rule attribute_masking:
         **needs(
             measuring(
                 "masking",
-                attributing,
+                lambda wildcards, *known: passes.attributing(
+                    *known, methods_of("masking")(wildcards), wildcards.variant
+                ),
                 "internal_batch_size",
-                lambda wildcards: 2 * len(masking_methods(wildcards)),
+                lambda wildcards: 2 * len(methods_of("masking")(wildcards)),
             )
         ),
     params:
         methods=lambda wildcards: calls("masking", wildcards.network, wildcards.variant),
         settings=of_network("masking", "precision", "n_images", "batch_size"),
-        seed=masking_seed,
+        seed=lambda wildcards: MASKING_SEED[wildcards.network],
         device=config["device"],
     script:
         "../scripts/masking/attribute.py"
@@ -98,13 +80,13 @@ rule evaluate_masking:
         **needs(
             measuring(
                 "masking",
-                evaluating,
+                lambda wildcards, *known: passes.masking(*known, methods_of("masking")(wildcards)),
                 "masked_batch_size",
-                lambda wildcards: len(masking_methods(wildcards)),
+                lambda wildcards: len(methods_of("masking")(wildcards)),
             )
         ),
     params:
-        methods=masking_methods,
+        methods=methods_of("masking"),
         settings=of_network(
             "masking",
             "n_images",
@@ -137,7 +119,7 @@ rule merge_masking:
         ENVIRONMENT
     params:
         labels=labels_of,
-        methods=masking_methods,
+        methods=methods_of("masking"),
         bootstrap=lambda wildcards: settings_of("masking", wildcards.network)["bootstrap"],
         seed=seed("masking_bootstrap"),
     script:
@@ -147,14 +129,14 @@ rule merge_masking:
 # A few masked images, for the figure.
 rule examples_masking:
     input:
-        model=lambda wildcards: model_of(wildcards.network, examples_variant(wildcards.network)),
+        model=lambda wildcards: model_of(wildcards.network, EXAMPLES_VARIANT[wildcards.network]),
         images=test_images,
         references=references,
         code=code(
             "masking/examples",
             named=lambda wildcards: [
                 *builder(wildcards),
-                *functions("masking", wildcards.network, examples_variant(wildcards.network)),
+                *functions("masking", wildcards.network, EXAMPLES_VARIANT[wildcards.network]),
             ],
         ),
     output:
@@ -167,13 +149,22 @@ rule examples_masking:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(measuring("masking", showing_examples, "internal_batch_size")),
+        **needs(
+            measuring(
+                "masking",
+                lambda wildcards, settings, _: passes.masked_examples(
+                    settings,
+                    calls("masking", wildcards.network, EXAMPLES_VARIANT[wildcards.network]),
+                ),
+                "internal_batch_size",
+            )
+        ),
     params:
         methods=lambda wildcards: calls(
-            "masking", wildcards.network, examples_variant(wildcards.network)
+            "masking", wildcards.network, EXAMPLES_VARIANT[wildcards.network]
         ),
         settings=of_network("masking", "precision", "kernel_size", "sigma", "examples"),
-        seed=masking_seed,
+        seed=lambda wildcards: MASKING_SEED[wildcards.network],
         device=config["device"],
     script:
         "../scripts/masking/examples.py"
