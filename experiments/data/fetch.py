@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -239,6 +239,7 @@ def fetch_dataset(
     dataset: Dataset,
     destination: str | Path,
     *,
+    only: Collection[str] | None = None,
     mirror: str | None = None,
     timeout: float = 20.0,
     retries: int = 3,
@@ -246,7 +247,7 @@ def fetch_dataset(
     package_timeout: float = 900.0,
     progress: bool | None = None,
 ) -> list[FetchedFile]:
-    """Make sure that every file of a data set is in a folder, as the catalogue describes it.
+    """Make sure that the files of a data set are in a folder, as the catalogue describes them.
 
     Files that are present and correct stay as they are, without any request. For the others the
     mirror and the sources are tried in order. All missing files are requested from one source
@@ -262,6 +263,8 @@ def fetch_dataset(
         An entry of the catalogue.
     destination : str or Path
         The folder; made if it is missing.
+    only : collection of str, optional
+        Names of the files that are wanted, by default all of the data set.
     mirror : str, optional
         Folder that is searched first, by default the one that the environment variable
         ``XGRADIENT_MIRROR`` names. The file, or the file with ``.gz`` appended, is looked for
@@ -296,7 +299,8 @@ def fetch_dataset(
     folder = Path(destination).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        files = _current_files(dataset)
+        known = _current_files(dataset)
+        files = {name: file for name, file in known.items() if only is None or name in only}
         notes = _take_stock(dataset, files, folder)
         origin = {name: "already present" for name in files if name not in notes}
         for said in notes.values():

@@ -231,6 +231,20 @@ def digests_of(dataset):
     return CATALOGUE[dataset].digests
 
 
+def wanted_of(dataset):
+    """The digests of the files that this run reads: of networks that others trained, those of its
+    own nets, since the rest may be gigabytes."""
+    if CATALOGUE[dataset].weights is None:
+        return digests_of(dataset)
+    wanted = {
+        released(net, variant)["file"]
+        for net in NETWORKS.values()
+        if net.weights == dataset
+        for variant in ["regular"] + ["x"] * (net.has_x_weights and net.x is None)
+    }
+    return {name: digest for name, digest in digests_of(dataset).items() if name in wanted}
+
+
 def part_of(section, *names):
     """The settings that a stage uses: changing another one does not rerun it."""
     return {name: config[section][name] for name in names}

@@ -31,7 +31,7 @@ rule fetch_dataset:
         ENVIRONMENT
     params:
         data=config["data"],
-        digests=lambda wildcards: digests_of(wildcards.dataset),
+        digests=lambda wildcards: wanted_of(wildcards.dataset),
     script:
         "../scripts/fetch_dataset.py"
 
