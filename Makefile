@@ -8,7 +8,7 @@ BENCHMARKS := $(filter-out benchmarks/common.py benchmarks/plot.py,$(wildcard be
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MPLBACKEND := agg
 
-.PHONY: all setup config lint types unit smoke test benchmark clean
+.PHONY: all setup config lint types unit smoke test test-slurm benchmark clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -23,7 +23,11 @@ setup: .venv/installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$$($(PYTHON) --version) is too old: 3.11 or newer is needed; name one with make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@# The list is complete; pip would compile with one core. Some packages hold files that are no
+	@# Python, which is no reason to stop.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile \
+	  --requirement requirements.txt
+	-$(BIN)/python -m compileall -qq -j 0 .venv/lib
 	touch $@
 
 # config.yaml and its schema for editors, from the models in experiments/*/config.py.
@@ -43,13 +47,17 @@ types: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/python -m pytest tests --ignore=tests/pipeline --numprocesses auto --dist worksteal --cov
+	$(BIN)/python -m pytest tests --ignore=tests/pipeline --ignore=tests/slurm --numprocesses auto --dist worksteal --cov
 
 smoke: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
 	$(BIN)/python -m pytest tests/pipeline
 
 test: lint unit smoke
+
+# The workflow on a Slurm of one node, started for the test; skipped where Slurm cannot be had.
+test-slurm: setup
+	$(BIN)/python -m pytest tests/slurm
 
 # Quiet machine, one after the other: what is measured is time.
 benchmark: setup

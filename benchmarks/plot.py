@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-UNITS = {"s": "time (s)", "MiB": "peak memory (MiB)"}
+UNITS = {"s": "time (s)", "s per image": "time per image (s)", "MiB": "peak memory (MiB)"}
 ROW_INCHES = 0.19
 
 
@@ -96,6 +96,8 @@ def main() -> None:
     sns.set_theme(context="paper", style="whitegrid", palette="colorblind")
     for path in paths:
         table = pd.read_csv(path, keep_default_na=False)
+        if (table["median"] == "not measured").all():
+            continue
         figure = plot(table)
         for suffix in (".pdf", ".png"):
             figure.savefig(path.with_suffix(suffix), dpi=150)

@@ -115,7 +115,7 @@ def _schema_at(schema: Mapping[str, Any], path: Sequence[int | str]) -> Mapping[
             found = found["properties"][key]
         else:
             found = found.get("additionalProperties") or {}
-    if "$ref" in found:
+    if "$ref" in found or "anyOf" in found:
         return {**_without_null(found, schema), **found}
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from safetensors import safe_open
 
-__all__ = ["load_drawing", "save_figure", "set_style"]
+__all__ = ["load_drawing", "load_drawings", "save_figure", "set_style"]
 
 
 def save_figure(figure: Figure, pdf: str | Path, png: str | Path) -> None:
@@ -42,6 +43,37 @@ def load_drawing(path: str | Path, *names: str) -> tuple[dict[str, np.ndarray], 
         header = file.metadata()
         arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
     return arrays, {name: json.loads(header[name]) for name in names}
+
+
+def load_drawings(
+    paths: Sequence[str | Path], of_images: str, *names: str
+) -> tuple[dict[str, np.ndarray], dict[str, Any], list[Any]]:
+    """Read the arrays that a figure of images is drawn from, of which every shard has a part.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        safetensors files; those of shards that had nothing to do hold no arrays.
+    of_images : str
+        Entry of the headers that has a value for each image.
+    *names : str
+        Entries of the headers that are the same in all.
+
+    Returns
+    -------
+    arrays : dict of str to numpy.ndarray
+        By name; images in the order of the files.
+    header : dict
+        The entries that are the same in all.
+    values : list
+        One for each image.
+    """
+    parts = [load_drawing(path, of_images, *names) for path in paths]
+    parts = [(arrays, header) for arrays, header in parts if arrays]
+    first, shared = parts[0]
+    arrays = {name: np.concatenate([part[name] for part, _ in parts]) for name in first}
+    values = [value for _, header in parts for value in header[of_images]]
+    return arrays, {name: shared[name] for name in names}, values
 
 
 def set_style() -> None:

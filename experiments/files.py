@@ -1,4 +1,4 @@
-"""Data sets and networks as the pipeline keeps them between two jobs."""
+"""Images and tensors as the pipeline keeps them between two jobs."""
 
 from __future__ import annotations
 
@@ -12,64 +12,22 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from experiments.data.catalogue import DigestError, find_problem, load_dataset
+from experiments.data.stores import StoredImages
 from experiments.data.tensors import ImageTensors
 
 __all__ = [
     "load_split",
     "load_tensors",
-    "save_split",
     "save_tensors",
-    "split_facts",
     "verified_files",
 ]
 
 
-def save_split(path: str | Path, data: ImageTensors, facts: dict[str, Any]) -> None:
-    """Write one split of a data set: bytes, labels, and the normalisation in the header.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file to write.
-    data : ImageTensors
-        The split.
-    facts : dict
-        JSON-serialisable; ``class_names`` among them.
-    """
-    header = {
-        "mean": json.dumps(data.mean),
-        "std": json.dumps(data.std),
-        "facts": json.dumps(facts),
-    }
-    tensors = {"images": data.images.contiguous(), "labels": data.labels.contiguous()}
-    save_file(tensors, str(path), metadata=header)
-
-
-def load_split(path: str | Path, n_images: int | None = None) -> ImageTensors:
-    """Read a split written by `save_split`; only its first ``n_images``, if given.
-
-    Raises
-    ------
-    ValueError
-        If the split has fewer images than requested.
-    """
-    with safe_open(str(path), framework="pt") as file:
-        header = file.metadata()
-        images: torch.Tensor = file.get_tensor("images")
-        labels: torch.Tensor = file.get_tensor("labels")
-    data = ImageTensors(images, labels, json.loads(header["mean"]), json.loads(header["std"]))
-    try:
-        return data.head(n_images)
-    except ValueError as error:
-        raise ValueError(
-            f"{path}: {error}; lower n_images in the configuration, or raise limit_images"
-        ) from error
-
-
-def split_facts(path: str | Path) -> dict[str, Any]:
-    """Read the facts in the header of a split file."""
-    with safe_open(str(path), framework="pt") as file:
-        return json.loads(file.metadata()["facts"])
+def load_split(path: str | Path) -> ImageTensors:
+    """Read a whole store into memory, normalised as it says."""
+    store = StoredImages(path)
+    images = store.__getitems__(range(len(store)))
+    return ImageTensors(images, store.labels, store.facts["mean"], store.facts["std"])
 
 
 def save_tensors(

@@ -30,7 +30,7 @@ __all__ = ["Job", "sha256_of", "write_facts"]
 _Item = TypeVar("_Item")
 
 # Numbers of the options in malloc.h of glibc.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 _VERSIONS = ("numpy", "safetensors", "snakemake", "torch", "torchvision")
 
@@ -38,7 +38,9 @@ logger = logging.getLogger("xgradient.job")
 
 
 def sha256_of(path: str | Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file, in hexadecimal digits; of a store, that of its index."""
+    if Path(path).is_dir():
+        path = Path(path) / "index.json"
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -68,12 +70,13 @@ def _keep_freed_memory() -> None:
     """Let glibc keep large blocks that were freed, for the next batch.
 
     By default it returns them to the system and has new ones zeroed, batch after batch: a fifth of
-    the processor time of a small training. Elsewhere this does nothing.
+    the processor time of a small training, and of IG in float64 on photographs. Elsewhere this does
+    nothing.
     """
     with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)
-        mallopt(_M_TRIM_THRESHOLD, 256 * 2**20)
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**30)
 
 
 class Job:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.methods import published_names
-from experiments.networks.architectures import printed_names as network_names
+from experiments.networks.architectures import architectures
 
 __all__ = ["read_published"]
 
@@ -28,7 +28,7 @@ def read_published(path: str | Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Its columns, with keys of methods in ``method``; instead of ``model`` and ``variant``,
-        ``arch`` and ``variant`` with keys.
+        ``architecture`` and ``variant`` with keys.
 
     Raises
     ------
@@ -50,6 +50,6 @@ def read_published(path: str | Path) -> pd.DataFrame:
         if "variant" not in frame:
             frame.insert(0, "variant", is_x.map({True: "x", False: "regular"}))
         frame["variant"] = frame["variant"].str.lower()
-        keys = {name: key for key, name in network_names().items()}
-        frame.insert(0, "arch", model.str.removeprefix("X-").map(keys))
+        keys = {entry.name: key for key, entry in architectures().items()}
+        frame.insert(0, "architecture", model.str.removeprefix("X-").map(keys))
     return frame

@@ -7,7 +7,7 @@ range and description of a value are defined in that file only.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -25,7 +25,7 @@ from pydantic import (
 from experiments.data.catalogue import Dataset, load_catalogue
 from experiments.methods import method, methods_for
 from experiments.names import QUADRATURES, VARIANTS
-from experiments.networks.architectures import image_architectures
+from experiments.networks.architectures import image_architectures, torchvision_names
 from experiments.networks.architectures import printed_names as architecture_names
 
 __all__ = [
@@ -34,12 +34,15 @@ __all__ = [
     "Count",
     "Fraction",
     "FractionBelowOne",
+    "ImageDataset",
     "List",
     "MethodFor",
     "MortalityTable",
     "Must",
+    "OnNetworks",
     "OneOf",
     "Positive",
+    "Precisions",
     "Quadrature",
     "Refusal",
     "RepeatableList",
@@ -51,6 +54,7 @@ __all__ = [
     "check_methods_fit",
     "check_quadrature",
     "datasets_with",
+    "merge",
     "nearest",
     "part",
     "shown",
@@ -137,6 +141,15 @@ def shown(value: Any) -> str:
     is_list = isinstance(value, (list, tuple))
     text = f"[{', '.join(map(shown, value))}]" if is_list else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge nested mappings, as Snakemake merges configurations; the second has precedence."""
+    both = {**first, **second}
+    for key in first.keys() & second.keys():
+        if isinstance(first[key], Mapping) and isinstance(second[key], Mapping):
+            both[key] = merge(first[key], second[key])
+    return both
 
 
 def nearest(given: object, allowed: Iterable[str]) -> str | None:
@@ -255,9 +268,64 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 FractionBelowOne = Annotated[float, Field(gt=0, lt=1)]
 
-Architecture = Annotated[str, OneOf(image_architectures, lambda key: architecture_names()[key])]
+
+class _OneOfArchitectures(OneOf):
+    """Registered architectures, offered by name, and the many of torchvision, which are not."""
+
+    def __init__(self) -> None:
+        super().__init__(image_architectures, lambda key: architecture_names([key])[key])
+
+    def _check(self, value: str) -> str:
+        kind, _, name = value.partition("/")
+        if kind != "torchvision":
+            return super()._check(value)
+        if name not in torchvision_names():
+            near = nearest(name, torchvision_names())
+            hint = f"; did you mean torchvision/{near}?" if near else ""
+            raise Refusal(f"is {value!r}, but torchvision has no such classifier{hint}")
+        return value
+
+    def __get_pydantic_json_schema__(
+        self, schema: Any, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """List the registered names, and describe the others."""
+        found = super().__get_pydantic_json_schema__(schema, handler)
+        listed = {name: found.pop(name) for name in ("enum", "enumDescriptions")}
+        return {**found, "anyOf": [listed, {"type": "string", "pattern": "^torchvision/"}]}
+
+
+Architecture = Annotated[str, _OneOfArchitectures()]
 Variant = Annotated[str, OneOf(lambda: tuple(VARIANTS), VARIANTS.__getitem__)]
 Quadrature = Annotated[str, OneOf(lambda: tuple(QUADRATURES), QUADRATURES.__getitem__)]
+
+
+Precision = Literal["float32", "float64"]
+
+
+class Precisions(Section):
+    """Precision of the attributions, by variant."""
+
+    regular: Precision = Field("float32", description="nets with biases")
+    stripped: Precision = Field("float64", description="nets whose biases were removed")
+    x: Precision = Field("float64", description="X-DNNs")
+
+
+class OnNetworks(Section):
+    """Base of the sections of experiments that measure networks on images."""
+
+    networks: List[str] | None = Field(
+        None, description="nets to measure, among networks.use; null: all of them"
+    )
+    variants: List[Variant] = Field(
+        ("regular", "x"), description="of every net; also possible: stripped"
+    )
+    shards: Count = Field(
+        1, description="jobs per net that share the images; the result does not depend on it"
+    )
+
+    def check(self, config: Any) -> None:
+        """Check that the nets are among those of the run."""
+        config.check_networks(self.networks)
 
 
 @cache
@@ -271,6 +339,9 @@ def datasets_with(section: Literal["images", "mortality"]) -> tuple[str, ...]:
     return tuple(name for name, entry in catalogue().items() if getattr(entry, section) is not None)
 
 
+ImageDataset = Annotated[
+    str, OneOf(lambda: datasets_with("images"), lambda name: catalogue()[name].title)
+]
 MortalityTable = Annotated[
     str, OneOf(lambda: datasets_with("mortality"), lambda name: catalogue()[name].title)
 ]

@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from experiments.data.sections import Images
+from experiments.config_messages import first_mistake
 from experiments.networks.config import Networks, Training
 from experiments.settings import (
     Count,
+    List,
     Must,
     OneOf,
     Refusal,
     Section,
     catalogue,
-    datasets_with,
+    merge,
+    nearest,
     part,
 )
 
 __all__ = ["SharedConfig"]
 
+
+def _folder_datasets() -> tuple[str, ...]:
+    return tuple(name for name, entry in catalogue().items() if entry.image_form == "folders")
+
+
 Folder = Annotated[
     str,
     Must(lambda path: path.isprintable() and path.strip() == path != "", "the path of a folder"),
 ]
-ImageDataset = Annotated[
-    str, OneOf(lambda: datasets_with("images"), lambda name: catalogue()[name].title)
-]
+
+
+ImageFolders = Annotated[str, OneOf(_folder_datasets)]
 
 
 class SharedConfig(Section):
     """Settings that the experiments share; `experiments.config` adds a section per experiment."""
 
-    HEADLINES: ClassVar = {"results": "where and how", "dataset": "data"}
+    HEADLINES: ClassVar = {"results": "where and how", "validation_images": "data"}
     """Headlines in config.yaml, by the key that they stand above."""
 
     results: Folder = Field("results", description="folder for everything generated")
     data: Folder = Field(
         "data", description="folder for downloaded files; kept when results are deleted"
+    )
+    experiments: List[str] | None = Field(
+        None, description="what to run, by the names of the sections below; null: all of them"
+    )
+    folders: dict[ImageFolders, Folder] = Field(
+        {},
+        description="folders of data sets that are not downloaded, by name, such as imagenet; a "
+        "data set that is not listed is looked for in the folder of its name in data",
     )
     seed: int = Field(
         0, ge=0, description="every job derives its own seed from this one and its name"
@@ -47,9 +63,6 @@ class SharedConfig(Section):
         "cpu", description="cuda also asks the scheduler for one GPU per job"
     )
     threads: Count = Field(1, description="threads of one job; the same number gives the same bits")
-    dataset: ImageDataset = Field(
-        "fashion_mnist", description="files and sources: workflow/datasets/"
-    )
     validation_images: int = Field(
         5000,
         ge=10,
@@ -61,60 +74,135 @@ class SharedConfig(Section):
     networks: Networks = part()
     training: Training = part()
 
-    @property
-    def images(self) -> Images:
-        """Splits and classes of the data set."""
-        images = catalogue()[self.dataset].images
-        assert images is not None  # by the type of `dataset`
-        return images
+    def settings_of(self, experiment: str, network: str) -> Any:
+        """Return the section of an experiment, with what a network has of its own.
 
-    def n_images(self, split: Literal["train", "test"]) -> int:
-        """Return the number of images of a split that are used."""
-        count = self.images.splits[split].count
-        return count if self.limit_images is None else min(count, self.limit_images)
+        Parameters
+        ----------
+        experiment : str
+            Name of the section.
+        network : str
+            One of the nets of this run.
 
-    def check_enough_images(self, wanted: int | None, key: str) -> None:
-        """Refuse a number of test images that the data set does not have."""
-        if wanted is not None and wanted > self.n_images("test"):
-            source = self.dataset if self.limit_images is None else "limit_images"
+        Returns
+        -------
+        Section
+            Of the type of that section.
+
+        Raises
+        ------
+        Refusal
+            If the network's settings do not make a valid section.
+        """
+        section = getattr(self, experiment)
+        own = self.networks.used[network].settings.get(experiment)
+        if not own:
+            return section
+        merged = merge(section.model_dump(mode="json"), own)
+        try:
+            return type(section).model_validate(merged)
+        except ValidationError as error:
             raise Refusal(
-                f"is {wanted}, but there are only {self.n_images('test')} test images ({source})",
+                f"does not fit: {first_mistake(error, type(section), merged)}",
+                f"networks.{network}.settings.{experiment}",
+            ) from error
+
+    def networks_of(self, experiment: str) -> tuple[str, ...]:
+        """Return the nets of this run that an experiment measures, in the order of the tables."""
+        chosen = getattr(self, experiment).networks
+        return tuple(name for name in self.networks.use if chosen is None or name in chosen)
+
+    def variants_of(self, experiment: str, network: str) -> tuple[str, ...]:
+        """Return the variants of a net that an experiment measures.
+
+        A net whose X-DNN is the stripped net has no separate stripped variant.
+        """
+        variants: tuple[str, ...] = self.settings_of(experiment, network).variants
+        net = self.networks.used[network]
+        if net.x is None and net.has_x_weights is False and "x" in variants:
+            return tuple(variant for variant in variants if variant != "stripped")
+        return variants
+
+    def n_test_images(self, dataset: str) -> int | None:
+        """Return the number of test images that are used, None if the catalogue does not say."""
+        count = catalogue()[dataset].image_count("test")
+        return (
+            count if count is None or self.limit_images is None else min(count, self.limit_images)
+        )
+
+    def check_networks(self, names: Iterable[str] | None, key: str = "networks") -> None:
+        """Refuse nets that do not exist, or none of which is among those of this run."""
+        if names is None:
+            return
+        used, known = self.networks.use, self.networks.entries
+        for name in names:
+            if name not in known:
+                near = nearest(name, known)
+                hint = f"; did you mean {near}?" if near else ""
+                raise Refusal(
+                    f"asks for {name}, but networks has only {', '.join(known)}{hint}", key
+                )
+        if not set(names) & set(used):
+            raise Refusal(
+                f"has {', '.join(names)}, none of which is in networks.use: name some of "
+                f"{', '.join(used)}, or null for all of them",
                 key,
             )
 
-    def check_enough_classes(self, wanted: int, key: str) -> None:
+    def check_enough_classes(self, wanted: int, network: str, key: str) -> None:
         """Refuse more images of different classes than there are classes."""
-        if wanted > len(self.images.classes):
-            raise Refusal(
-                f"is {wanted}, but {self.dataset} has only {len(self.images.classes)} classes", key
-            )
-
-    def check_architecture(self, architecture: str, key: str) -> None:
-        """Refuse an architecture that is not trained."""
-        trained = self.networks.architectures
-        if architecture not in trained:
-            raise Refusal(
-                f"asks for {architecture}, but networks.architectures lists only "
-                f"{', '.join(trained)}",
-                key,
-            )
+        dataset = self.networks.used[network].dataset
+        n_classes = catalogue()[dataset].n_classes
+        if n_classes is not None and wanted > n_classes:
+            raise Refusal(f"is {wanted}, but {dataset} has only {n_classes} classes", key)
 
     @model_validator(mode="after")
     def _check_sections(self) -> SharedConfig:
-        n_classes = len(self.images.classes)
-        # Both parts of the training images need one image of each class.
-        most = self.n_images("train") - n_classes
-        if not n_classes <= self.validation_images <= most:
-            raise Refusal(
-                f"is {self.validation_images}, but of {most + n_classes} training images of "
-                f"{n_classes} classes it can take from {n_classes} to {most}",
-                "validation_images",
-            )
-        for name in type(self).model_fields:
-            section = getattr(self, name)
-            if isinstance(section, Section):
-                try:
-                    section.check(self)
-                except Refusal as refusal:
-                    raise Refusal(refusal.text, f"{name}.{refusal.key}") from refusal
+        self._check_validation_images()
+        experiments = [
+            name
+            for name in type(self).model_fields
+            if isinstance(getattr(self, name), Section) and name not in ("networks", "training")
+        ]
+        for number, experiment in enumerate(self.experiments or ()):
+            if experiment not in experiments:
+                near = nearest(experiment, experiments)
+                hint = f"; did you mean {near}?" if near else ""
+                raise Refusal(
+                    f"is {experiment!r}, but must be one of {', '.join(experiments)}{hint}",
+                    f"experiments.{number}",
+                )
+        for network, net in self.networks.used.items():
+            for experiment in net.settings:
+                if experiment not in experiments:
+                    near = nearest(experiment, experiments)
+                    hint = f"did you mean {near}? " if near else ""
+                    raise Refusal(
+                        f"is no experiment: {hint}they are {', '.join(experiments)}",
+                        f"networks.{network}.settings.{experiment}",
+                    )
+                self.settings_of(experiment, network)
+        # Defaults of the others may not fit the nets of this run.
+        for name in self.experiments or experiments:
+            try:
+                getattr(self, name).check(self)
+            except Refusal as refusal:
+                raise Refusal(refusal.text, f"{name}.{refusal.key}") from refusal
         return self
+
+    def _check_validation_images(self) -> None:
+        """Both parts of the training images need one image of each class."""
+        trained = {net.dataset for net in self.networks.used.values() if net.is_trained}
+        for dataset in sorted(trained):
+            entry = catalogue()[dataset]
+            count, n_classes = entry.image_count("train"), entry.n_classes
+            if count is None or n_classes is None:
+                continue
+            if self.limit_images is not None:
+                count = min(count, self.limit_images)
+            if not n_classes <= self.validation_images <= count - n_classes:
+                raise Refusal(
+                    f"is {self.validation_images}, but of {count} training images of {n_classes} "
+                    f"classes ({dataset}) it can take from {n_classes} to {count - n_classes}",
+                    "validation_images",
+                )

@@ -4,44 +4,78 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 __all__ = [
+    "LABELS",
     "export_table",
     "label_rows",
     "number",
     "provenance",
     "read_measurements",
+    "summarise_nets",
 ]
+
+LABELS = ("dataset", "network", "architecture", "variant")
+"""Columns that identify a net, in front of its measurements."""
 
 
 def read_measurements(paths: Sequence[str]) -> pd.DataFrame:
     """Read the measurements of several nets into one table, in the order of the files.
 
+    A file without rows, of a shard that had nothing to do, adds none.
+
     Raises
     ------
     ValueError
-        If no files are given, a file is empty, or the files have different columns.
+        If no files are given, the files have different columns, or no file has any rows.
     """
     if not paths:
         raise ValueError("no measurements given: run this notebook through Snakemake")
     frames = {path: pd.read_csv(path) for path in paths}
     columns = list(next(iter(frames.values())).columns)
     for path, frame in frames.items():
-        if frame.empty:
-            raise ValueError(f"{path} holds no measurements: delete it and run snakemake again")
         if list(frame.columns) != columns:
             raise ValueError(f"{path} has the columns {list(frame.columns)}, not {columns}")
-    return pd.concat(frames.values(), ignore_index=True)
+    filled = [frame for frame in frames.values() if not frame.empty]
+    if not filled:
+        raise ValueError(f"{', '.join(paths)}: no measurements: delete the files and run again")
+    return pd.concat(filled, ignore_index=True)
 
 
 def label_rows(frame: pd.DataFrame, **labels: str) -> pd.DataFrame:
     """Put columns with constant labels in front of a table."""
-    return pd.concat([pd.DataFrame(labels, index=frame.index), frame], axis="columns")
+    return pd.concat(
+        [pd.DataFrame(labels, index=frame.index, columns=list(labels)), frame], axis="columns"
+    )
+
+
+def summarise_nets(
+    rows: pd.DataFrame, summarise: Callable[[pd.DataFrame], pd.DataFrame]
+) -> pd.DataFrame:
+    """Summarise the rows of several nets.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Measurements, with `LABELS` in front of them.
+    summarise : callable
+        Takes the rows of one net without its labels, and returns the rows of the table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `LABELS` and the columns of the summary; nets in the order of their first row.
+    """
+    tables: list[pd.DataFrame] = []
+    for keys, own in rows.groupby(list(LABELS), sort=False):
+        labels = dict(zip(LABELS, map(str, keys), strict=True))
+        tables.append(label_rows(summarise(own.drop(columns=list(LABELS))), **labels))
+    return pd.concat(tables, ignore_index=True)
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
 import torch
 from torch import nn
 
-from experiments.data.tensors import ImageTensors, loader
-from experiments.networks.evaluation import evaluate
+from experiments.data.network_images import NetworkImages
+from experiments.measurement import Measurement, Progress, Row
+from experiments.networks.evaluation import rank_of_label
+from experiments.shards import blocks_of
+from xgradient.homogeneous import evaluation_mode
 
-__all__ = ["measure"]
+__all__ = ["MEASUREMENT"]
 
 
-def measure(
-    model: nn.Module, data: ImageTensors, batch_size: int, device: torch.device | str = "cpu"
-) -> pd.DataFrame:
-    """Measure the accuracy of a net.
+def _tasks(settings: Mapping[str, Any], data: NetworkImages) -> list[Sequence[int]]:
+    return blocks_of(data.choose(settings["n_images"]), settings["batch_size"])
 
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Maps images (N, C, H, W) to logits (N, K); on the device.
-    data : ImageTensors
-        The images.
-    batch_size : int
-        Images per forward pass.
-    device : torch.device or str
-        Where the net is.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row: ``top1`` and ``top5`` in percent, ``n_images``.
-    """
-    measured = evaluate(model, loader(data, batch_size), device)
-    row = {"top1": measured["top1"], "top5": measured["top5"], "n_images": len(data)}
-    return pd.DataFrame([row])
+@torch.no_grad()
+def _measure(
+    model: nn.Module,
+    data: NetworkImages,
+    tasks: Sequence[Sequence[int]],
+    settings: Mapping[str, Any],
+    device: torch.device,
+    progress: Progress,
+) -> Iterator[Row]:
+    """Yield the rank of the true class of every image; 0 is the best."""
+    with evaluation_mode(model):
+        for block in progress(tasks, "accuracy"):
+            inputs, labels = (part.to(device) for part in data.__getitems__(block))
+            ranks = rank_of_label(model(inputs).float(), labels)
+            for image, label, rank in zip(block, labels.tolist(), ranks.tolist(), strict=True):
+                yield {"image": image, "label": label, "rank": rank}
+
+
+MEASUREMENT = Measurement(_tasks, _measure, ("image", "label", "rank"))

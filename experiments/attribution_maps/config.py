@@ -7,13 +7,11 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from experiments.settings import (
-    Architecture,
     Count,
     List,
     MethodFor,
+    OnNetworks,
     Positive,
-    Section,
-    Variant,
     check_methods_fit,
 )
 from experiments.shared_config import SharedConfig
@@ -21,16 +19,17 @@ from experiments.shared_config import SharedConfig
 __all__ = ["Settings"]
 
 
-class Settings(Section):
+class Settings(OnNetworks):
     """Attribution maps to look at (Sec. 4.4)."""
 
     POSITION = 50
 
-    architecture: Architecture = Field("alexnet", description="one of networks.architectures")
+    networks: List[str] | None = Field(
+        ("alexnet", "squeezenet1_1"), description="a figure each, among networks.use"
+    )
     n_images: int = Field(
         4, ge=1, description="number of classes; the first test image of each is shown"
     )
-    variants: List[Variant] = Field(("regular", "x"), description="nets to explain")
     alphas: List[Positive] = Field((1.0, 0.5, 0.1), description="factors on the normalised image")
     methods: List[Annotated[str, MethodFor("attribution_maps")]] = Field(
         ("input_x_gradient", "ig", "x_gradient"),
@@ -44,6 +43,8 @@ class Settings(Section):
         return self
 
     def check(self, config: SharedConfig) -> None:
-        """Check that the architecture is trained, and that there are enough classes."""
-        config.check_architecture(self.architecture, "architecture")
-        config.check_enough_classes(self.n_images, "n_images")
+        """Check that the nets are among those of the run, and that there are enough classes."""
+        super().check(config)
+        for network in config.networks_of("attribution_maps"):
+            n_images = config.settings_of("attribution_maps", network).n_images
+            config.check_enough_classes(n_images, network, "n_images")

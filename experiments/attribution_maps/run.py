@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from experiments.attributions import Attribution
-from experiments.data.tensors import ImageTensors, denormalise
+from experiments.data.network_images import NetworkImages
 
 __all__ = ["attribute"]
 
 
 def attribute(
     nets: Mapping[str, nn.Module],
-    data: ImageTensors,
+    data: NetworkImages,
     chosen: Sequence[int],
     alphas: Sequence[float],
     attributions: Mapping[str, Mapping[str, Attribution]],
@@ -27,7 +27,7 @@ def attribute(
     ----------
     nets : mapping of str to torch.nn.Module
         By variant; on the device.
-    data : ImageTensors
+    data : NetworkImages
         The images.
     chosen : sequence of int
         Indices of N of them.
@@ -44,15 +44,16 @@ def attribute(
         ``image/ALPHA`` (N, C, H, W), 0 to 1, and ``VARIANT/METHOD/ALPHA`` (N, H, W), the mean over
         the channels; on the CPU.
     """
-    inputs, labels = data.__getitems__(chosen)
-    inputs, labels = inputs.to(device), labels.to(device)
-    tensors = {}
-    for alpha in alphas:
-        faded = alpha * inputs
-        tensors[f"image/{alpha}"] = denormalise(faded, data.mean, data.std)
-        for variant, methods in attributions.items():
-            for key, attribution in methods.items():
-                tensors[f"{variant}/{key}/{alpha}"] = attribution(
-                    nets[variant], faded, labels
-                ).mean(dim=1)
-    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    parts: dict[str, list[Tensor]] = {}
+    # One by one: rounding must not depend on which images a job has.
+    for index in chosen:
+        inputs, labels = (part.to(device) for part in data.__getitems__([index]))
+        for alpha in alphas:
+            faded = alpha * inputs
+            shown = data.preprocessing.denormalise(faded)
+            parts.setdefault(f"image/{alpha}", []).append(shown)
+            for variant, methods in attributions.items():
+                for key, attribution in methods.items():
+                    values = attribution(nets[variant], faded, labels).mean(dim=1)
+                    parts.setdefault(f"{variant}/{key}/{alpha}", []).append(values)
+    return {name: torch.cat(tensors).cpu().contiguous() for name, tensors in parts.items()}

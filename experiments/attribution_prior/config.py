@@ -38,7 +38,7 @@ class Perceptron(Section):
 class EgReferences(Section):
     """Expected Gradients with more references."""
 
-    n_references: List[Count] = Field((1, 2, 4, 8, 16), description="k of EG (k)")
+    n_references: List[Count] = Field((1, 2, 4, 8), description="k of EG (k)")
     strength: Positive = Field(
         1.0, alias="lambda", description="factor of the prior; one of lambdas"
     )

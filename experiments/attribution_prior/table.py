@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.data.catalogue import Dataset, read_verified
-from experiments.data.sections import FollowUpLabels, LabelColumn, LabelFile, Mortality
+from experiments.data.mortality_section import FollowUpLabels, LabelColumn, LabelFile, Mortality
 
 __all__ = ["MortalityTable", "read_mortality"]
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from experiments.settings import Count, List, Positive, Section, Variant
-from experiments.shared_config import SharedConfig
+from experiments.settings import Count, List, OnNetworks, Positive
 
 __all__ = ["Settings"]
 
 
-class Settings(Section):
+class Settings(OnNetworks):
     """Accuracy against contrast (Sec. 4.4)."""
 
     POSITION = 40
@@ -20,9 +19,4 @@ class Settings(Section):
         description="factors on the normalised image",
     )
     batch_size: Count = Field(100, description="images per forward pass")
-    n_images: Count | None = Field(1000, description="test images; null: all")
-    variants: List[Variant] = Field(("regular", "x"), description="nets to measure")
-
-    def check(self, config: SharedConfig) -> None:
-        """Check that there are enough test images."""
-        config.check_enough_images(self.n_images, "n_images")
+    n_images: Count | None = Field(1000, description="largest number of test images; null: all")

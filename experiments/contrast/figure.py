@@ -7,8 +7,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from experiments.figures import set_style
-from experiments.names import VARIANTS
-from experiments.networks.architectures import printed_names as network_names
+from experiments.networks.labels import network_names, variant_names
 
 __all__ = ["plot_contrast"]
 
@@ -19,17 +18,15 @@ def plot_contrast(contrast: pd.DataFrame) -> Figure:
     Parameters
     ----------
     contrast : pandas.DataFrame
-        Columns ``arch``, ``variant``, ``alpha`` and ``top1`` (percent).
+        Columns ``network``, ``architecture``, ``variant``, ``alpha`` and ``top1`` (percent).
 
     Returns
     -------
     matplotlib.figure.Figure
-        A panel per architecture.
+        A panel per network.
     """
     set_style()
-    table = contrast.assign(
-        net=contrast["arch"].map(network_names()), kind=contrast["variant"].map(VARIANTS)
-    )
+    table = contrast.assign(net=network_names(contrast), kind=variant_names(contrast))
     grid = sns.relplot(
         table,
         x="alpha",

@@ -2,97 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from experiments.data.tensors import ImageTensors, loader
+from experiments.data.network_images import NetworkImages
+from experiments.measurement import Measurement, Progress, Row
+from experiments.shards import blocks_of
 from xgradient.homogeneous import evaluation_mode
 
-__all__ = ["contrast_accuracy", "measure"]
-
-_Batch = tuple[Tensor, Tensor]
+__all__ = ["MEASUREMENT"]
 
 
-def measure(
-    model: nn.Module,
-    data: ImageTensors,
-    settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
-    progress: Callable[[Iterable[_Batch], str], Iterable[_Batch]] = lambda items, _: items,
-) -> pd.DataFrame:
-    """Measure the accuracy of a net by contrast factor.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Maps images (N, C, H, W) to logits (N, K); on the device.
-    data : ImageTensors
-        The images.
-    settings : mapping
-        ``alphas`` and ``batch_size`` of the configuration.
-    device : torch.device or str
-        Where the net is.
-    progress : callable
-        Wraps the batches.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per factor: ``alpha``, ``top1`` in percent, ``n_images``.
-    """
-    batches = progress(loader(data, settings["batch_size"]), "contrast")
-    accuracies = contrast_accuracy(model, batches, settings["alphas"], device)
-    return pd.DataFrame({"alpha": settings["alphas"], "top1": accuracies, "n_images": len(data)})
+def _tasks(settings: Mapping[str, Any], data: NetworkImages) -> list[Sequence[int]]:
+    return blocks_of(data.choose(settings["n_images"]), settings["batch_size"])
 
 
 @torch.no_grad()
-def contrast_accuracy(
+def _measure(
     model: nn.Module,
-    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
-    alphas: Sequence[float],
-    device: torch.device | str = "cpu",
-) -> list[float]:
-    """Measure the top-1 accuracy on images whose contrast is multiplied by every alpha.
+    data: NetworkImages,
+    tasks: Sequence[Sequence[int]],
+    settings: Mapping[str, Any],
+    device: torch.device,
+    progress: Progress,
+) -> Iterator[Row]:
+    """Yield, per image and factor, whether the true class has the largest logit.
 
     The factor acts on the normalised image, so that it fades towards the channel mean. The
     arg-max of an X-DNN does not depend on ``alpha > 0``, since all its logits are multiplied by it.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Maps (N, C, H, W) to logits (N, K); evaluated in evaluation mode, which is restored.
-    batches : iterable of (torch.Tensor, torch.Tensor)
-        Normalised images (N, C, H, W) and labels (N,).
-    alphas : sequence of float
-        Contrast factors, greater than 0.
-    device : torch.device or str
-        Where the network is.
-
-    Returns
-    -------
-    list of float
-        Top-1 accuracy in percent, one per alpha.
-
-    Raises
-    ------
-    ValueError
-        If an alpha is not positive, or no images are given.
     """
-    if any(alpha <= 0 for alpha in alphas):
-        raise ValueError(f"every contrast factor must be greater than 0, got {list(alphas)}")
-    correct = [0] * len(alphas)
-    n_images = 0
     with evaluation_mode(model):
-        for inputs, labels in batches:
-            inputs, labels = inputs.to(device), labels.to(device)
-            n_images += len(labels)
-            for index, alpha in enumerate(alphas):
-                predicted = model(alpha * inputs).argmax(dim=1)
-                correct[index] += int((predicted == labels).sum())
-    if n_images == 0:
-        raise ValueError("no images to measure the accuracy on")
-    return [100.0 * count / n_images for count in correct]
+        for block in progress(tasks, "contrast"):
+            inputs, labels = (part.to(device) for part in data.__getitems__(block))
+            for alpha in settings["alphas"]:
+                correct = model(alpha * inputs).argmax(dim=1) == labels
+                for image, value in zip(block, correct.tolist(), strict=True):
+                    yield {"alpha": alpha, "image": image, "correct": int(value)}
+
+
+MEASUREMENT = Measurement(_tasks, _measure, ("alpha", "image", "correct"))

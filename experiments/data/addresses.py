@@ -12,10 +12,10 @@ from __future__ import annotations
 import io
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -35,7 +35,9 @@ from experiments.data.delivery import (
 )
 from experiments.data.sources import UrlSource
 
-__all__ = ["WebAddress", "open_session"]
+__all__ = ["Web", "WebAddress", "is_encoded"]
+
+Result = TypeVar("Result")
 
 _LOG = logging.getLogger(__name__)
 # Answers that a second request may improve on.
@@ -82,30 +84,63 @@ class _Body(io.RawIOBase):
         return len(data)
 
 
-class WebAddress:
-    """A web address; the number of attempts is bounded per request and per transfer."""
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]  # without a name and a password
 
-    def __init__(
-        self, source: UrlSource, session: requests.Session, silent: dict[str, str], options: Options
-    ) -> None:
-        self.label, self._source = source.label, source
-        self._session, self._options = session, options
+
+class Web:
+    """Requests of bounded duration; the number of attempts is bounded per request and transfer.
+
+    Parameters
+    ----------
+    options : Options
+        Time limits and retries.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._session, self._options = _open_session(options), options
         # Hosts that did not answer, shared by all addresses: trying them again for each of many
         # files would only repeat the wait.
-        self._silent = silent
+        self._silent: dict[str, str] = {}
 
-    def deliver(self, file: DataFile, consume: Consume) -> Path:
-        """Hand the decompressed content to ``consume`` and return its result."""
-        url = self._source.url.replace("{name}", file.name)
-        host = urlsplit(url).netloc
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def receive(
+        self,
+        url: str,
+        title: str,
+        consume: Callable[[requests.Response, IO[bytes]], Result],
+        accept: str = "*/*",
+    ) -> Result:
+        """Request an address, hand over the body of the answer and return what comes of it.
+
+        Parameters
+        ----------
+        url : str
+            http or https address.
+        title : str
+            Name beside the progress bar.
+        consume : callable
+            Gets the answer and its body as a stream, again from the start if a transfer broke off.
+        accept : str
+            Media types for the request.
+
+        Raises
+        ------
+        SourceError
+            If there is no answer, or another one than the content.
+        """
+        host = _host(url)
         if host in self._silent:
             raise SourceError(self._silent[host])
         for attempt in range(self._options.retries + 1):
             try:
-                with self._open(url, file) as stream:
-                    return consume(stream)
+                with self._open(url, title, accept) as (response, stream):
+                    return consume(response, stream)
             except _Interrupted as error:
-                _LOG.warning("%s: %s", url, error)
+                _LOG.warning("%s of %s: %s", title, host, error)
                 if attempt == self._options.retries:
                     if isinstance(error, _Stalled):
                         self._silent[host] = str(error)
@@ -114,16 +149,18 @@ class WebAddress:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def _open(self, url: str, file: DataFile) -> Iterator[IO[bytes]]:
+    def _open(
+        self, url: str, title: str, accept: str
+    ) -> Iterator[tuple[requests.Response, IO[bytes]]]:
         try:
             response = self._session.get(
                 url,
                 stream=True,
                 timeout=self._options.timeout,
-                headers={"Accept-Encoding": "identity"},
+                headers={"Accept-Encoding": "identity", "Accept": accept},
             )
         except (requests.ConnectionError, requests.Timeout) as error:
-            host = urlsplit(url).netloc
+            host = _host(url)
             self._silent[host] = f"{host} does not answer: {explain(error)}"
             raise SourceError(self._silent[host]) from error
         except requests.RequestException as error:
@@ -131,22 +168,43 @@ class WebAddress:
         with response:
             if response.status_code != requests.codes.ok:
                 raise SourceError(f"HTTP {response.status_code} {response.reason}")
-            # Some servers declare every .gz file as an encoded plain one. The encoding is not
-            # undone in transit, so that such a file arrives like any other .gz file.
-            encoded = response.headers.get("Content-Encoding", "").lower() in ("gzip", "x-gzip")
             length = response.headers.get("Content-Length", "")
             with tqdm(
-                desc=file.name,
+                desc=title,
                 total=int(length) if length.isdigit() else None,
                 unit="B",
                 unit_scale=True,
                 disable=None if self._options.progress is None else not self._options.progress,
             ) as bar:
-                body = io.BufferedReader(_Body(response, bar, self._options.timeout), CHUNK)
-                yield decompressed(body, "gzip" if encoded else self._source.compression)
+                yield (
+                    response,
+                    io.BufferedReader(_Body(response, bar, self._options.timeout), CHUNK),
+                )
 
 
-def open_session(options: Options) -> requests.Session:
+def is_encoded(response: requests.Response) -> bool:
+    """Whether the body is compressed by gzip on its way; it is handed over as it arrives."""
+    return response.headers.get("Content-Encoding", "").lower() in ("gzip", "x-gzip")
+
+
+class WebAddress:
+    """A web address."""
+
+    def __init__(self, source: UrlSource, web: Web) -> None:
+        self.label, self._source, self._web = source.label, source, web
+
+    def deliver(self, file: DataFile, consume: Consume) -> Path:
+        """Hand the decompressed content to ``consume`` and return its result."""
+
+        def unpack(response: requests.Response, stream: IO[bytes]) -> Path:
+            # Some servers declare every .gz file as an encoded plain one: it is unpacked once.
+            encoded = is_encoded(response)
+            return consume(decompressed(stream, "gzip" if encoded else self._source.compression))
+
+        return self._web.receive(self._source.url.replace("{name}", file.name), file.name, unpack)
+
+
+def _open_session(options: Options) -> requests.Session:
     """Return a session that repeats requests where a repetition may help."""
     session = requests.Session()
     retry = Retry(

@@ -1,29 +1,30 @@
-"""The catalogue of data sets: one YAML file each, and verified reading of the files they declare.
+"""The catalogue of data sets: one YAML file each.
 
 Imported while the workflow is parsed, so this module needs neither torch nor pandas.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import PrivateAttr, ValidationError, model_validator
 
+from experiments.data.data_file import DataFile, DigestError, find_problem, read_verified
 from experiments.data.entries import (
-    Count,
     Entry,
-    FileName,
     RelativePath,
     Text,
     first_problem,
     matching,
     read_yaml,
 )
-from experiments.data.sections import Images, Mortality
+from experiments.data.image_sections import Folders, ImageSource, LabelledFiles
+from experiments.data.lock_files import Lock, LockError, load_lock
+from experiments.data.mortality_section import Mortality
 from experiments.data.sources import Source
+from experiments.data.weight_section import Weights
 
 __all__ = [
     "CatalogueError",
@@ -36,90 +37,11 @@ __all__ = [
     "read_verified",
 ]
 
-_CHUNK = 1 << 20
 _DATASET_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class CatalogueError(ValueError):
     """A mistake in an entry of the catalogue, or an unknown name."""
-
-
-class DigestError(ValueError):
-    """A file on disk is not the file that the catalogue describes."""
-
-
-class DataFile(Entry):
-    """One external file, identified by its content.
-
-    Parameters
-    ----------
-    name : str
-        Plain file name, without a folder.
-    size : int, optional
-        Length in bytes, after decompression. Optional with a git_blob, whose digest covers the
-        length too.
-    sha256 : str, optional
-        SHA-256 of the content, 64 hexadecimal digits.
-    git_blob : str, optional
-        The id that git gives to the content: the SHA-1 of ``blob``, a space, the size, a zero byte
-        and the content, 40 hexadecimal digits. It verifies a file of a repository at a commit.
-
-    Raises
-    ------
-    pydantic.ValidationError
-        A ValueError: the name is not plain, the size is not positive or is missing next to a
-        SHA-256, or the number of digests is not one.
-    """
-
-    name: FileName
-    size: Count | None = None
-    sha256: Annotated[str, matching("[0-9a-f]{64}", "64 lower-case hexadecimal digits")] | None = (
-        None
-    )
-    git_blob: (
-        Annotated[str, matching("[0-9a-f]{40}", "40 lower-case hexadecimal digits")] | None
-    ) = None
-
-    @model_validator(mode="after")
-    def _check_digest(self) -> DataFile:
-        """Refuse a file that could not be verified."""
-        if (self.sha256 is None) == (self.git_blob is None):
-            raise ValueError(f"{self.name}: give exactly one of sha256 and git_blob")
-        if self.size is None and self.git_blob is None:
-            raise ValueError(f"{self.name}: size is missing; it is optional only with git_blob")
-        return self
-
-    @property
-    def digest(self) -> str:
-        """The expected digest with its kind, such as ``"sha256:ba89..."``."""
-        return f"sha256:{self.sha256}" if self.sha256 is not None else f"git_blob:{self.git_blob}"
-
-    @property
-    def description(self) -> str:
-        """Size, if it is known, and digest."""
-        return self.digest if self.size is None else f"{self.size} bytes, {self.digest}"
-
-    def new_hash(self, size: int) -> hashlib._Hash:
-        """Return a fresh hash object (as of `hashlib`), to be fed the whole content in order.
-
-        Parameters
-        ----------
-        size : int
-            Length of that content, bytes.
-        """
-        if self.sha256 is not None:
-            return hashlib.sha256()
-        # Git's choice of SHA-1 is not ours to change; the size is hashed first.
-        return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
-
-    def mismatch(self, size: int, hexdigest: str) -> str | None:
-        """Describe how a content of this size and digest differs from the file, if it does."""
-        kind, _, expected = self.digest.partition(":")
-        if self.size is not None and size != self.size:
-            return f"{size} bytes instead of {self.size}"
-        if hexdigest != expected:
-            return f"the bytes are not the expected ones ({kind} {hexdigest})"
-        return None
 
 
 class Dataset(Entry):
@@ -133,15 +55,19 @@ class Dataset(Entry):
         One line about it, the address that describes it, its terms of use (an SPDX identifier
         if one exists), and the reference to cite.
     sources : tuple of Source
-        In the order in which they are tried.
+        In the order in which they are tried. There may be none if ``mirror`` is given: the files
+        are then published nowhere, and come from the mirror or are put in place by hand.
     files : tuple of DataFile
-        Its files.
+        Its files. None for folders of images that the user has, which are not fetched.
     mirror : str, optional
         Subfolder of the mirror in which the files are looked for too.
-    images : Images, optional
-        Given for idx files of labelled images.
+    images : Images, Folders or LabelledFiles, optional
+        Given for labelled images: idx files, folders of image files, or image files listed with
+        their labels.
     mortality : Mortality, optional
         Given for a table of features and deaths.
+    weights : Weights, optional
+        Given for weights of trained networks.
     """
 
     NOT_IN_FILES = ("name",)
@@ -151,19 +77,28 @@ class Dataset(Entry):
     homepage: Annotated[str, matching(r"https?://\S+", "an http or https address")]
     licence: Text
     citation: Text
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
-    files: Annotated[tuple[DataFile, ...], Field(min_length=1)]
+    sources: tuple[Source, ...]
+    files: tuple[DataFile, ...]
     mirror: RelativePath | None = None
-    images: Images | None = None
+    images: ImageSource | None = None
     mortality: Mortality | None = None
+    weights: Weights | None = None
+
+    _lock: Lock | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _check_files(self) -> Dataset:
+        of_the_user = isinstance(self.images, Folders) and self.images.archive is None
+        if not self.files and not of_the_user:
+            raise ValueError("files is [], but must have at least 1 entries")
+        if self.files and not self.sources and self.mirror is None:
+            raise ValueError("sources is empty: give at least one, or the key mirror")
         names = [file.name for file in self.files]
         for number, name in enumerate(names):
             if name in names[:number]:
                 raise ValueError(f"files lists {name} twice")
-        for section, part in (("images", self.images), ("mortality", self.mortality)):
+        sections = {"images": self.images, "mortality": self.mortality, "weights": self.weights}
+        for section, part in sections.items():
             for key, name in part.used_files() if part is not None else ():
                 if name not in names:
                     raise ValueError(
@@ -173,9 +108,73 @@ class Dataset(Entry):
         return self
 
     @property
+    def lock_path(self) -> Path | None:
+        """Where the digests of locked files are recorded; None if there is no such file."""
+        return self._lock.path if self._lock is not None else None
+
+    def with_lock(self, lock: Lock) -> Dataset:
+        """Return the data set with what a lock file records of its locked files.
+
+        Raises
+        ------
+        LockError
+            If the lock file records a file that is not locked.
+        """
+        locked = {file.name for file in self.files if file.locked}
+        for name in lock.records:
+            if name not in locked:
+                raise LockError(
+                    f"{lock.path} records {name}, which is not a locked file of {self.name}: "
+                    "delete this record"
+                )
+        files = tuple(file.with_lock(lock) if file.locked else file for file in self.files)
+        dataset = self.model_copy(update={"files": files})
+        dataset._lock = lock
+        return dataset
+
+    @property
     def digests(self) -> dict[str, str]:
         """Digest of every file, by name."""
         return {file.name: file.digest for file in self.files}
+
+    @property
+    def image_form(self) -> str | None:
+        """How labelled images are kept: ``"idx"``, ``"folders"`` or ``"labelled"``."""
+        return None if self.images is None else self.images.FORM
+
+    @property
+    def image_splits(self) -> tuple[str, ...]:
+        """Splits of the labelled images."""
+        return () if self.images is None else tuple(self.images.splits)
+
+    def image_count(self, split: Literal["train", "test"]) -> int | None:
+        """Return the number of labelled images of a split, None if it is not known."""
+        return None if self.images is None else self.images.count(split)
+
+    @property
+    def label_space(self) -> str:
+        """What the labels number: the data set's own classes, or those of another one."""
+        return self.images.outputs if isinstance(self.images, LabelledFiles) else self.name
+
+    def outputs_in(self, space: str) -> tuple[int, ...]:
+        """Return the index of every class in another label space.
+
+        Raises
+        ------
+        CatalogueError
+            If the entry does not say it.
+        """
+        if isinstance(self.images, Folders) and space in self.images.outputs:
+            return self.images.outputs[space]
+        raise CatalogueError(
+            f"{self.name}: the classes have no indices among those of {space}; add "
+            f"images.outputs.{space} to workflow/datasets/{self.name}.yaml"
+        )
+
+    @property
+    def n_classes(self) -> int | None:
+        """Number of classes of the labelled images, None if it is not known."""
+        return None if self.images is None else self.images.number_of_classes
 
     def file(self, name: str) -> DataFile:
         """Return the file of this name.
@@ -198,7 +197,8 @@ def load_dataset(path: str | Path) -> Dataset:
     Parameters
     ----------
     path : str or Path
-        A YAML file such as ``workflow/datasets/mnist.yaml``; the data set has its name.
+        A YAML file such as ``workflow/datasets/mnist.yaml``; the data set has its name. The digests
+        of locked files are read from ``mnist.lock.json`` next to it.
 
     Returns
     -------
@@ -229,9 +229,15 @@ def load_dataset(path: str | Path) -> Dataset:
             f"{path}: unknown key 'name'; the file name is the name of the data set"
         )
     try:
-        return Dataset.model_validate({"name": path.stem, **entry})
+        dataset = Dataset.model_validate({"name": path.stem, **entry})
     except ValidationError as error:
         raise CatalogueError(f"{path}: {first_problem(error)}") from error
+    if not any(file.locked for file in dataset.files):
+        return dataset
+    try:
+        return dataset.with_lock(load_lock(path.with_name(f"{path.stem}.lock.json")))
+    except LockError as error:
+        raise CatalogueError(str(error)) from error
 
 
 def load_catalogue(folder: str | Path) -> dict[str, Dataset]:
@@ -256,73 +262,3 @@ def load_catalogue(folder: str | Path) -> dict[str, Dataset]:
     if not paths:
         raise CatalogueError(f"{folder}: there is no data set; each must be a file NAME.yaml")
     return {path.stem: load_dataset(path) for path in paths}
-
-
-def find_problem(path: str | Path, file: DataFile) -> str | None:
-    """Explain why a path does not hold the file that the catalogue describes.
-
-    Parameters
-    ----------
-    path : str or Path
-        Where the file should be.
-    file : DataFile
-        The expected file.
-
-    Returns
-    -------
-    str or None
-        The problem, None if size and digest are the expected ones.
-    """
-    path = Path(path)
-    if not path.exists():
-        return "no such file"
-    if not path.is_file():
-        return "not a regular file"
-    size = path.stat().st_size
-    if file.size not in (None, size):
-        return file.mismatch(size, "")
-    digest = file.new_hash(size)
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return file.mismatch(size, digest.hexdigest())
-
-
-def read_verified(path: str | Path, file: DataFile) -> bytes:
-    """Read a file and verify that the bytes read are those that the catalogue describes.
-
-    Parameters
-    ----------
-    path : str or Path
-        Where the file is.
-    file : DataFile
-        The expected file.
-
-    Returns
-    -------
-    bytes
-        The content; it is hashed in memory, so that it cannot change between check and use.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    DigestError
-        If its size or its digest is not the expected one.
-    """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{path} is missing: download it, or put the file at that path ({file.description})"
-        ) from error
-    digest = file.new_hash(len(content))
-    digest.update(content)
-    problem = file.mismatch(len(content), digest.hexdigest())
-    if problem is not None:
-        raise DigestError(
-            f"{path} is not the expected file: {problem}; expected {file.description}. Move it "
-            "away and fetch it again."
-        )
-    return content

@@ -73,6 +73,7 @@ def explain(error: BaseException) -> str:
         if inner is None:
             # urllib3 puts the connection in front, but the address is named already.
             said = re.sub(r"^HTTPS?Connection(Pool)?\(.*?\): ", "", str(error))
+            said = re.sub(r"//[^/@\s]*@", "//", said)  # names and passwords
             return " ".join(said.split()) or type(error).__name__
         error = inner
 

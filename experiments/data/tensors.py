@@ -1,44 +1,22 @@
-"""Images held in memory as bytes, handed out in normalised batches."""
+"""Inputs and labels in batches, and images held in memory as bytes."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-__all__ = ["Batches", "ImageTensors", "denormalise", "first_of_classes", "loader", "normalise"]
-
-
-def _per_channel(values: Sequence[float], like: torch.Tensor) -> torch.Tensor:
-    return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, 1, 1)
-
-
-def normalise(images: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
-    """Bring byte images into the space in which networks see them.
-
-    The zero of this space, the channel mean, is the baseline of every attribution.
-
-    Parameters
-    ----------
-    images : torch.Tensor
-        uint8 (N, C, H, W), 0 to 255.
-    mean, std : sequence of float
-        Per channel, in units of the full range (0 to 1).
-
-    Returns
-    -------
-    torch.Tensor
-        float32 (N, C, H, W): ``(images / 255 - mean) / std``.
-    """
-    scaled = images.to(torch.float32) / 255.0
-    return (scaled - _per_channel(mean, scaled)) / _per_channel(std, scaled)
-
-
-def denormalise(inputs: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
-    """Undo `normalise`: images (N, C, H, W) to look at, 0 to 1, clipped."""
-    return (inputs * _per_channel(std, inputs) + _per_channel(mean, inputs)).clamp(0.0, 1.0)
+__all__ = [
+    "Batches",
+    "ImageTensors",
+    "consecutive",
+    "first_of_classes",
+    "load_batches",
+    "loader",
+]
 
 
 class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]], ABC):
@@ -51,6 +29,18 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]], ABC):
     @abstractmethod
     def __getitems__(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return inputs (n, ...) and labels (n, ...)."""
+
+    def for_epoch(self, seed: int, epoch: int) -> Batches:
+        """Return the data as a training sees them in one epoch; by default the same in each.
+
+        Parameters
+        ----------
+        seed : int
+            Of the training.
+        epoch : int
+            From 1.
+        """
+        return self
 
 
 class ImageTensors(Batches):
@@ -90,6 +80,7 @@ class ImageTensors(Batches):
                 f"got {len(mean)} and {len(std)}"
             )
         self.images, self.labels = images, labels.to(torch.int64)
+        self.classes = self.labels  # of the data set, which are also the outputs of its networks
         self.mean, self.std = tuple(mean), tuple(std)
 
     def __len__(self) -> int:
@@ -104,69 +95,89 @@ class ImageTensors(Batches):
     def __getitems__(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a normalised batch (n, C, H, W) and its labels (n,), as a `loader` asks for it."""
         chosen = torch.as_tensor(indices)
-        return normalise(self.images[chosen], self.mean, self.std), self.labels[chosen]
-
-    def head(self, n_images: int | None) -> ImageTensors:
-        """Return the first ``n_images`` (all of them for ``None``).
-
-        Raises
-        ------
-        ValueError
-            If there are fewer images than requested.
-        """
-        if n_images is None:
-            return self
-        if not 1 <= n_images <= len(self):
-            raise ValueError(f"{n_images} images requested, but the data set has {len(self)}")
-        return ImageTensors(self.images[:n_images], self.labels[:n_images], self.mean, self.std)
+        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
+        return (self.images[chosen] / 255.0 - mean) / std, self.labels[chosen]
 
 
-def first_of_classes(data: ImageTensors, n_classes: int) -> list[int]:
+class _OfClasses(Protocol):
+    classes: torch.Tensor
+
+
+def first_of_classes(data: _OfClasses, n_classes: int) -> list[int]:
     """Return the index of the first image of each of the first classes, an unbiased choice.
+
+    Parameters
+    ----------
+    data : ImageTensors or NetworkImages
+        Images with the labels of their data set, ``classes``.
+    n_classes : int
+        The first so many of the classes that have images, in the order of their labels.
 
     Raises
     ------
     ValueError
-        If a class has no image.
+        If fewer classes have images.
     """
-    chosen = []
-    for label in range(n_classes):
-        found = (data.labels == label).nonzero()
-        if not len(found):
-            raise ValueError(f"there is no image of class {label}: raise limit_images")
-        chosen.append(int(found[0]))
-    return chosen
+    present = data.classes.unique().tolist()
+    if len(present) < n_classes:
+        raise ValueError(
+            f"there are images of {len(present)} classes instead of {n_classes}: raise limit_images"
+        )
+    return [int((data.classes == label).nonzero()[0]) for label in present[:n_classes]]
 
 
 def _as_is(batch: object) -> object:
     return batch
 
 
-def loader(
-    dataset: Batches,
-    batch_size: int,
-    shuffle: bool = False,
-    drop_last: bool = False,
-    generator: torch.Generator | None = None,
-) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
-    """Iterate over a data set in batches that are indexed as a whole, not image by image.
+def loader(dataset: Batches, batch_size: int) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    """Iterate over a data set in its own order, in batches that are indexed as a whole.
 
     Parameters
     ----------
-    dataset : ImageTensors
-        The images and labels.
+    dataset : Batches
+        Inputs and labels.
     batch_size : int
-        Images per batch.
-    shuffle, drop_last : bool
-        As in `torch.utils.data.DataLoader`.
-    generator : torch.Generator, optional
-        Draws the order when ``shuffle`` is set.
+        Inputs per batch.
+    """
+    return load_batches(dataset, consecutive(range(len(dataset)), batch_size))
+
+
+def consecutive(indices: range, batch_size: int) -> list[range]:
+    """Cut indices into batches; the last may be smaller."""
+    return [indices[start : start + batch_size] for start in range(0, len(indices), batch_size)]
+
+
+def load_batches(
+    dataset: Batches,
+    batches: Iterable[Any],
+    workers: int = 0,
+    pin_memory: bool = False,
+) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    """Iterate over given batches of a data set.
+
+    The global random state is left alone, so that neither the number of workers nor a pass over
+    other data changes what a network draws for its dropout.
+
+    Parameters
+    ----------
+    dataset : Batches
+        Inputs and labels.
+    batches : iterable of sequence of int
+        The indices of every batch.
+    workers : int
+        Processes that read ahead; 0 reads in this one.
+    pin_memory : bool
+        Whether to prepare the batches for a fast copy to a GPU.
     """
     return DataLoader(
         dataset,
-        batch_size=batch_size,
-        shuffle=shuffle,
-        drop_last=drop_last,
-        generator=generator,
+        batch_sampler=batches,
+        num_workers=workers,
+        pin_memory=pin_memory,
         collate_fn=_as_is,  # __getitems__ has already stacked the batch
+        # The default draws the seeds of the workers from the global random state.
+        generator=torch.Generator(),
+        # Other start methods import the main program again, and that of a job is its script.
+        multiprocessing_context="fork" if workers else None,
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -52,6 +53,7 @@ def train_genomics_convnet(
     progress: str | None = None,
     fabric: Fabric | None = None,
     checkpoint: str | Path | None = None,
+    identity: Mapping[str, Any] | None = None,
 ) -> TrainingResult:
     """Train a network in place and leave it with the parameters of its best epoch.
 
@@ -73,7 +75,7 @@ def train_genomics_convnet(
         Sequences per step.
     learning_rate : float, optional
         The largest of the cycle.
-    seed, progress, fabric, checkpoint
+    seed, progress, fabric, checkpoint, identity
         As in `experiments.networks.training.train`.
 
     Returns
@@ -109,6 +111,7 @@ def train_genomics_convnet(
         checkpoint,
         progress,
         MOTIFS_PRESENT,
+        identity,
     )
     model.eval()
     return result
@@ -168,13 +171,15 @@ def _evaluate(
     with torch.no_grad(), evaluation_mode(model):
         parts = [(model(inputs.to(device)).cpu(), labels.cpu()) for inputs, labels in batches]
     logits, labels = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
-    loss = F.binary_cross_entropy_with_logits(logits, labels).item()
+    loss = F.binary_cross_entropy_with_logits(logits, labels)
     # Diverged outputs cannot be ranked.
     areas = roc_auc(logits.T, labels.T).mean().item() if logits.isfinite().all() else math.nan
     # Of several processes each ranks its own part of the sequences.
-    values = torch.tensor([loss, areas, 1.0], dtype=torch.float64, device=device)
-    loss, areas, n_processes = sum_over_processes(values).tolist()
-    return {"loss": loss / n_processes, "auroc": areas / n_processes}
+    n_sequences = len(labels)
+    sums = [loss.item() * n_sequences, n_sequences, areas, 1]
+    values = torch.tensor(sums, dtype=torch.float64, device=device)
+    loss_sum, n_sequences, areas, n_processes = sum_over_processes(values).tolist()
+    return {"loss": loss_sum / n_sequences, "auroc": areas / n_processes}
 
 
 MOTIFS_PRESENT = Objective(

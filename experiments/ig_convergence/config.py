@@ -7,25 +7,28 @@ from pydantic import Field, model_validator
 from experiments.settings import (
     Count,
     List,
+    OnNetworks,
+    Precisions,
     Quadrature,
     Refusal,
-    Section,
-    Variant,
     check_quadrature,
+    part,
 )
-from experiments.shared_config import SharedConfig
 
 __all__ = ["Settings"]
 
 
-class Settings(Section):
+class Settings(OnNetworks):
     """Convergence of IG with the number of steps (appendix)."""
 
     POSITION = 30
 
-    n_images: Count = Field(6, description="test images, attributed together")
+    n_images: Count = Field(4, description="largest number of test images")
+    batch_size: Count = Field(8, description="images attributed together")
     internal_batch_size: Count = Field(128, description="rows per pass through the net")
-    variants: List[Variant] = Field(("regular", "x"), description="nets to measure")
+    precision: Precisions = part(
+        "where one step is exact, float32 shows the rounding of units close to their threshold"
+    )
     methods: List[Quadrature] = Field(
         (
             "gausslegendre",
@@ -55,7 +58,3 @@ class Settings(Section):
                 "n_steps",
             )
         return self
-
-    def check(self, config: SharedConfig) -> None:
-        """Check that there are enough test images."""
-        config.check_enough_images(self.n_images, "n_images")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures import set_style
 from experiments.names import QUADRATURES, VARIANTS
-from experiments.networks.architectures import printed_names as network_names
+from experiments.networks.labels import network_names, variant_names
 
 __all__ = ["plot_convergence"]
 
@@ -19,21 +19,22 @@ def plot_convergence(convergence: pd.DataFrame, published: pd.DataFrame) -> Figu
     Parameters
     ----------
     convergence : pandas.DataFrame
-        Columns ``arch``, ``variant``, ``method``, ``n_steps`` and ``mean_abs_difference``.
+        Columns ``network``, ``architecture``, ``variant``, ``method``, ``n_steps`` and
+        ``mean_abs_difference``.
     published : pandas.DataFrame
         The paper's curve: ``n_steps`` and ``abs_difference_to_ig300``.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A row per variant and a column per architecture; the paper's curve, of a model that it
+        A row per variant and a column per network; the paper's curve, of a model that it
         does not name, is in the panels of the regular nets.
     """
     set_style()
     table = convergence.assign(
         rule=convergence["method"].map(QUADRATURES),
-        net=convergence["arch"].map(network_names()),
-        kind=convergence["variant"].map(VARIANTS),
+        net=network_names(convergence),
+        kind=variant_names(convergence),
     )
     grid = sns.relplot(
         table,

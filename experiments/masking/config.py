@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from experiments.settings import (
-    Architecture,
     Bootstrap,
     Count,
     Fraction,
     List,
     MethodFor,
     Must,
+    OnNetworks,
     Positive,
+    Precisions,
     Refusal,
     Section,
     Several,
@@ -26,18 +27,9 @@ from experiments.shared_config import SharedConfig
 
 __all__ = ["Settings"]
 
-Precision = Literal["float32", "float64"]
 OddSize = Annotated[
     int, Field(ge=3), Must(lambda size: size % 2 == 1, "an odd integer of at least 3, or null")
 ]
-
-
-class Precisions(Section):
-    """Precision of the attributions, by variant."""
-
-    regular: Precision = Field("float32", description="nets with biases")
-    stripped: Precision = Field("float64", description="nets whose biases were removed")
-    x: Precision = Field("float64", description="X-DNNs")
 
 
 class Fractions(Section):
@@ -62,7 +54,6 @@ class Fractions(Section):
 class Examples(Section):
     """Masked images to look at."""
 
-    architecture: Architecture = Field("alexnet", description="one of networks.architectures")
     variant: Variant = Field("x", description="net to explain")
     n_images: int = Field(
         2, ge=1, description="number of classes; the first test image of each is shown"
@@ -70,19 +61,18 @@ class Examples(Section):
     fractions: List[Fraction] = Field((0.01, 0.05, 0.2, 1.0), description="of pixels kept")
 
 
-class Settings(Section):
+class Settings(OnNetworks):
     """Masking metrics (Sec. 4.2)."""
 
     POSITION = 60
 
-    architectures: List[Architecture] = Field(
-        ("alexnet",), description="among networks.architectures"
+    networks: List[str] | None = Field(
+        ("alexnet", "squeezenet1_1"), description="nets to measure, among networks.use"
     )
-    variants: List[Variant] = Field(("regular", "x"), description="nets to measure")
-    n_images: Count | None = Field(1000, description="test images; null: all")
     shards: Count = Field(
         2, description="jobs per net that share the images; the result does not depend on it"
     )
+    n_images: Count | None = Field(400, description="largest number of test images; null: all")
     batch_size: Count = Field(
         50, description="images attributed together; shards consist of whole batches"
     )
@@ -130,17 +120,8 @@ class Settings(Section):
         return self
 
     def check(self, config: SharedConfig) -> None:
-        """Check that the architectures are trained, and that every shard has images."""
-        for architecture in self.architectures:
-            config.check_architecture(architecture, "architectures")
-        config.check_architecture(self.examples.architecture, "examples.architecture")
-        config.check_enough_classes(self.examples.n_images, "examples.n_images")
-        config.check_enough_images(self.n_images, "n_images")
-        n_images = config.n_images("test") if self.n_images is None else self.n_images
-        n_batches = -(-n_images // self.batch_size)
-        if self.shards > n_batches:
-            raise Refusal(
-                f"is {self.shards}, but {n_images} images make only {n_batches} batches of "
-                f"{self.batch_size}: lower shards or batch_size",
-                "shards",
-            )
+        """Check that the nets are among those of the run, and that there are enough classes."""
+        super().check(config)
+        for network in config.networks_of("masking"):
+            examples = config.settings_of("masking", network).examples
+            config.check_enough_classes(examples.n_images, network, "examples.n_images")

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from experiments.data.tensors import ImageTensors, denormalise
+from experiments.data.network_images import NetworkImages
 from experiments.masking.scores import blurred
 from xgradient.masking import kept_pixels
 
@@ -17,7 +17,7 @@ __all__ = ["mask_examples"]
 
 def mask_examples(
     model: nn.Module,
-    data: ImageTensors,
+    data: NetworkImages,
     chosen: Sequence[int],
     means: Mapping[str, Tensor],
     settings: Mapping[str, Any],
@@ -28,7 +28,7 @@ def mask_examples(
     ----------
     model : torch.nn.Module
         Maps images (N, C, H, W) to logits (N, K); it determines the device.
-    data : ImageTensors
+    data : NetworkImages
         The images.
     chosen : sequence of int
         Indices of N of them.
@@ -52,7 +52,7 @@ def mask_examples(
         """Return images to look at, and the logits of their true labels."""
         with torch.no_grad():
             logits = model(images).gather(1, labels[:, None]).squeeze(1)
-        return denormalise(images, data.mean, data.std), logits
+        return data.preprocessing.denormalise(images), logits
 
     tensors = {}
     tensors["image"], tensors["image/logit"] = shown(inputs)

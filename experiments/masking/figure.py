@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures import set_style
 from experiments.methods import printed_names
-from experiments.names import VARIANTS
-from experiments.networks.architectures import printed_names as network_names
+from experiments.networks.labels import network_names, variant_names
 
 __all__ = ["plot_masked_images", "plot_masking_curves"]
 
@@ -26,8 +25,8 @@ def plot_masking_curves(curves: pd.DataFrame) -> Figure:
     Parameters
     ----------
     curves : pandas.DataFrame
-        Columns ``arch``, ``variant``, ``method``, ``curve``, ``fraction`` and ``score``: the mean
-        target logit, or for KAM and RAM the top-1 accuracy in percent.
+        Columns ``network``, ``architecture``, ``variant``, ``method``, ``curve``, ``fraction`` and
+        ``score``: the mean target logit, or for KAM and RAM the top-1 accuracy in percent.
 
     Returns
     -------
@@ -37,12 +36,12 @@ def plot_masking_curves(curves: pd.DataFrame) -> Figure:
     set_style()
     shown = curves[curves["curve"].isin(MASKING_CURVES)]
     # A regular net lacks XG: the net with most methods has them in the order of the configuration.
-    of_nets = [part["method"].unique() for _, part in shown.groupby(["arch", "variant"])]
+    of_nets = [part["method"].unique() for _, part in shown.groupby(["network", "variant"])]
     names = printed_names([*max(of_nets, key=len), *shown["method"]], "masking")
     table = shown.assign(
         attribution=shown["method"].map(names),
         metric=shown["curve"].map(MASKING_CURVES),
-        net=shown["arch"].map(network_names()) + ", " + shown["variant"].map(VARIANTS),
+        net=network_names(shown) + ", " + variant_names(shown),
     )
     present = list(names.values())
     grid = sns.relplot(

@@ -1,10 +1,4 @@
-"""The masking experiment in shards: which images a job has, and their attributions.
-
-The images are cut into blocks of ``batch_size``, counted from the first image of the experiment,
-and a shard is a run of whole blocks. Rounding depends on which images share a batch, that is on
-the block; a random draw depends on the image. Nothing depends on the shard, so that the merged
-result is the same, to the last bit, for every number of shards.
-"""
+"""Attributions of the masking experiment, block by block."""
 
 from __future__ import annotations
 
@@ -15,50 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from experiments.attributions import Attribution
-from experiments.data.tensors import ImageTensors
+from experiments.data.network_images import NetworkImages
 from experiments.seeds import job_seed
 from xgradient.masking import channel_mean
 
-__all__ = ["attribute_blocks", "shard_blocks"]
-
-
-def shard_blocks(n_images: int, batch_size: int, scatter_item: str) -> list[range]:
-    """Return the blocks of image indices that belong to one shard.
-
-    Parameters
-    ----------
-    n_images : int
-        Of the whole experiment.
-    batch_size : int
-        Images per block; the last block may be shorter.
-    scatter_item : str
-        The shard and their number, as Snakemake writes it: ``"2-of-5"``.
-
-    Returns
-    -------
-    list of range
-        Consecutive blocks; their numbers per shard differ by at most one.
-
-    Raises
-    ------
-    ValueError
-        If there are more shards than blocks.
-    """
-    shard, n_shards = map(int, scatter_item.split("-of-"))
-    starts = range(0, n_images, batch_size)
-    if n_shards > len(starts):
-        raise ValueError(
-            f"{n_images} images in blocks of {batch_size} make {len(starts)} blocks, too few for "
-            f"{n_shards} shards: lower masking.shards or masking.batch_size"
-        )
-    first, last = (len(starts) * number // n_shards for number in (shard - 1, shard))
-    return [range(start, min(start + batch_size, n_images)) for start in starts[first:last]]
+__all__ = ["attribute_blocks"]
 
 
 def attribute_blocks(
     model: nn.Module,
-    data: ImageTensors,
-    training_data: ImageTensors,
+    data: NetworkImages,
+    training_data: NetworkImages,
     blocks: Iterable[Sequence[int]],
     attributions: Mapping[str, Attribution],
     seed: int,
@@ -70,7 +31,7 @@ def attribute_blocks(
     ----------
     model : nn.Module
         The net; it determines the device.
-    data, training_data : ImageTensors
+    data, training_data : NetworkImages
         The images to explain, and those that baselines are drawn from.
     blocks : iterable of sequence of int
         Indices into ``data``; the images of a block are attributed together.
@@ -84,7 +45,7 @@ def attribute_blocks(
     Returns
     -------
     dict of str to Tensor of shape (N, 1, H, W)
-        Mean over the channels, on the CPU, by method.
+        Mean over the channels, on the CPU, by method; of N = 0 images if there is no block.
     """
     device = next(model.parameters()).device
     precise = model if dtype == torch.float32 else copy.deepcopy(model).to(dtype)
@@ -99,7 +60,8 @@ def attribute_blocks(
             else:
                 values = attribution(precise, inputs.to(dtype), labels)
             parts[method].append(channel_mean(values).float().cpu())
-    return {method: torch.cat(done) for method, done in parts.items()}
+    nothing = torch.empty(0, 1, *data.shape[-2:])
+    return {method: torch.cat([nothing, *done]) for method, done in parts.items()}
 
 
 def _by_image(
@@ -107,7 +69,7 @@ def _by_image(
     model: nn.Module,
     inputs: Tensor,
     labels: Tensor,
-    training_data: ImageTensors,
+    training_data: NetworkImages,
     generators: Sequence[torch.Generator],
 ) -> Tensor:
     """Attribute image by image, each with its own generator and, if requested, training image.

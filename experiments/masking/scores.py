@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.data.tensors import ImageTensors
+from experiments.data.network_images import NetworkImages
 from xgradient.masking import blur, blur_size_for, insertion_deletion, masking_curves
 
 __all__ = ["blurred", "score_blocks"]
@@ -28,7 +28,7 @@ def blurred(inputs: Tensor, kernel_size: int | None, sigma: float | None) -> Ten
 
 def score_blocks(
     model: nn.Module,
-    data: ImageTensors,
+    data: NetworkImages,
     attributions: Mapping[str, Tensor],
     blocks: Iterable[Sequence[int]],
     settings: Mapping[str, Any],
@@ -39,7 +39,7 @@ def score_blocks(
     ----------
     model : nn.Module
         The net; it determines the device.
-    data : ImageTensors
+    data : NetworkImages
         The images.
     attributions : mapping of str to Tensor of shape (N, 1, H, W)
         By method: the images of the blocks, one after the other.
@@ -52,8 +52,9 @@ def score_blocks(
     Returns
     -------
     dict of str to Tensor
-        ``METHOD/target_logit`` and ``METHOD/correct`` (N, 6, F), ``METHOD/insertion`` and
-        ``METHOD/deletion`` (N, G), ``fractions`` (F,) and ``insertion_fractions`` (G,); on the CPU.
+        ``images`` (N,), the indices; ``METHOD/target_logit`` and ``METHOD/correct`` (N, 6, F),
+        ``METHOD/insertion`` and ``METHOD/deletion`` (N, G), ``fractions`` (F,) and
+        ``insertion_fractions`` (G,); on the CPU. Nothing if there is no block.
     """
     device = next(model.parameters()).device
     span = settings["fractions"]
@@ -91,6 +92,7 @@ def score_blocks(
                 known.append((mean, scores))
             for name, values in scores.items():
                 parts.setdefault(f"{method}/{name}", []).append(values.cpu())
+        parts.setdefault("images", []).append(torch.tensor(block))
         start += len(block)
     return {name: values.cpu() for name, values in shared.items()} | {
         name: torch.cat(values) for name, values in parts.items()

@@ -21,13 +21,21 @@ PERCENT = ("KAM", "RAM")
 def merge_scores(
     shards: Sequence[Mapping[str, Tensor]],
 ) -> dict[str, tuple[MaskingCurves, InsertionDeletion | None]]:
-    """Put the scores of all shards together, in their order.
+    """Put the scores of all shards together, in their order; some may be empty.
 
     Returns
     -------
     dict
         By method: the masking curves, and insertion and deletion if they were measured.
+
+    Raises
+    ------
+    ValueError
+        If all are empty.
     """
+    shards = [shard for shard in shards if shard]
+    if not shards:
+        raise ValueError("no shard holds any scores: there are no images to mask")
     first = shards[0]
     merged = {}
     for name in first:
@@ -49,9 +57,16 @@ def merge_scores(
 
 
 def image_areas(
-    merged: Mapping[str, tuple[MaskingCurves, InsertionDeletion | None]],
+    merged: Mapping[str, tuple[MaskingCurves, InsertionDeletion | None]], images: Sequence[int]
 ) -> pd.DataFrame:
     """Return the area under every curve of every image.
+
+    Parameters
+    ----------
+    merged : mapping
+        As `merge_scores` returns it.
+    images : sequence of int
+        Indices of the images in the test set.
 
     Returns
     -------
@@ -68,7 +83,7 @@ def image_areas(
             areas |= addition.areas()
         frame = pd.DataFrame({name: area.numpy() for name, area in areas.items()})
         frame.insert(0, "method", method)
-        frame.insert(1, "image", range(len(frame)))
+        frame.insert(1, "image", list(images))
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)
 

@@ -6,15 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from experiments.settings import Count, List, Quadrature, Section, Variant, check_quadrature
-from experiments.shared_config import SharedConfig
+from experiments.settings import Count, OnNetworks, Quadrature, check_quadrature
 
 __all__ = ["Settings"]
 
 Arithmetic = Literal["float32", "float64", "bfloat16", "tf32"]
 
 
-class Settings(Section):
+class Settings(OnNetworks):
     """Mean absolute relative difference between IG and Input×Gradient (Sec. 4.1)."""
 
     POSITION = 20
@@ -29,21 +28,13 @@ class Settings(Section):
     internal_batch_size: Count = Field(
         128, description="rows per pass through the net; affects memory and speed, not the result"
     )
-    variants: List[Variant] = Field(
-        ("regular", "x"), description="nets to measure; also possible: stripped"
-    )
     n_images: Annotated[dict[Arithmetic, Count], Field(min_length=1)] = Field(
-        {"float32": 64, "float64": 16, "bfloat16": 16, "tf32": 32},
-        description="test images per precision; the last two round the operands of every "
-        "convolution and matrix product to bfloat16 and to TF32",
+        {"float32": 48, "float64": 16, "bfloat16": 16, "tf32": 16},
+        description="largest number of test images per precision; the last two round the operands "
+        "of every convolution and matrix product to bfloat16 and to TF32",
     )
 
     @model_validator(mode="after")
     def _check_steps(self) -> Settings:
         check_quadrature(self.method, self.n_steps)
         return self
-
-    def check(self, config: SharedConfig) -> None:
-        """Check that there are enough test images."""
-        for arithmetic, n_images in self.n_images.items():
-            config.check_enough_images(n_images, f"n_images.{arithmetic}")

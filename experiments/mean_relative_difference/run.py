@@ -4,77 +4,67 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
-import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from experiments.data.tensors import ImageTensors, loader
+from experiments.data.network_images import NetworkImages
+from experiments.measurement import Measurement, Progress, Row
+from experiments.shards import blocks_of
 from xgradient.attribution import input_x_gradient, integrated_gradients
-from xgradient.relative_difference import relative_difference
+from xgradient.relative_difference import mean_absolute_relative_difference
 from xgradient.rounding import rounded_forward
 
-__all__ = ["measure"]
+__all__ = ["MEASUREMENT"]
 
-_Batch = tuple[Tensor, Tensor]
+# Precision, number of the batch, and its images.
+_Task = tuple[str, int, Sequence[int]]
 
 
-def measure(
+def _tasks(settings: Mapping[str, Any], data: NetworkImages) -> list[_Task]:
+    return [
+        (precision, number, block)
+        for precision, n_images in settings["n_images"].items()
+        for number, block in enumerate(blocks_of(data.choose(n_images), settings["batch_size"]))
+    ]
+
+
+def _measure(
     model: nn.Module,
-    data: ImageTensors,
+    data: NetworkImages,
+    tasks: Sequence[_Task],
     settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
-    progress: Callable[[Iterable[_Batch], str], Iterable[_Batch]] = lambda items, _: items,
-) -> pd.DataFrame:
-    """Measure the mean absolute relative difference between IG and Input×Gradient.
+    device: torch.device,
+    progress: Progress,
+) -> Iterator[Row]:
+    """Yield the relative difference between IG and Input×Gradient of the true-label logit.
 
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Maps images (N, C, H, W) to logits (N, K); left as it is.
-    data : ImageTensors
-        At least as many images as the largest number of ``n_images``.
-    settings : mapping
-        ``n_steps``, ``method``, ``batch_size``, ``internal_batch_size`` and ``n_images`` of the
-        configuration: the last is the number of images by precision, one of ``float32``,
-        ``float64``, ``bfloat16`` and ``tf32``, of which the last two round the operands of every
-        product.
-    device : torch.device or str
-        Where to compute.
-    progress : callable
-        Wraps the batches of a precision.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per precision: ``dtype``, ``mard_percent``, ``n_images``.
+    One row per precision and batch: the measure is a mean over batches of ratios of batch means.
     """
     options = {name: settings[name] for name in ("n_steps", "method", "internal_batch_size")}
-
-    def pairs(arithmetic: str, images: ImageTensors) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield IG and Input×Gradient of the true-label logit, batch by batch."""
-        dtype = torch.float64 if arithmetic == "float64" else torch.float32
+    for precision, batches in groupby(tasks, key=lambda task: task[0]):
+        dtype = torch.float64 if precision == "float64" else torch.float32
         # A copy: the net of the caller keeps its type.
         net = copy.deepcopy(model).to(device, dtype)
         net = net.to(memory_format=torch.channels_last)  # faster on most processors
-        rounds = arithmetic in ("bfloat16", "tf32")
-        with rounded_forward(net, arithmetic) if rounds else contextlib.nullcontext():
-            for inputs, labels in progress(loader(images, settings["batch_size"]), arithmetic):
+        rounds = precision in ("bfloat16", "tf32")
+        with rounded_forward(net, precision) if rounds else contextlib.nullcontext():
+            for _, number, block in progress(list(batches), precision):
+                inputs, labels = data.__getitems__(block)
                 inputs, labels = inputs.to(device, dtype), labels.to(device)
-                yield (
+                difference = mean_absolute_relative_difference(
                     integrated_gradients(net, inputs, labels, **options),
                     input_x_gradient(net, inputs, labels),
                 )
+                yield {
+                    "dtype": precision,
+                    "batch": number,
+                    "n_images": len(block),
+                    "relative_difference": difference,
+                }
 
-    return pd.DataFrame(
-        [
-            {
-                "dtype": arithmetic,
-                "mard_percent": relative_difference(pairs(arithmetic, data.head(n_images))),
-                "n_images": n_images,
-            }
-            for arithmetic, n_images in settings["n_images"].items()
-        ]
-    )
+
+MEASUREMENT = Measurement(_tasks, _measure, ("dtype", "batch", "n_images", "relative_difference"))

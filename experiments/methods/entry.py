@@ -41,6 +41,8 @@ class Method:
         What is passed as ``baselines``.
     random : bool, optional
         Whether it draws random numbers and takes a ``generator``.
+    gradients : int, optional
+        Gradients of the net per image; for a method with ``n_steps``, per image and step.
     names : mapping of str to str, optional
         Another name for readers, by experiment.
     published : mapping of str to str, optional
@@ -56,6 +58,7 @@ class Method:
     homogeneous: bool = False
     baselines: Baselines = "reference"
     random: bool = False
+    gradients: int = 1
     names: Mapping[str, str] = field(default_factory=dict)
     published: Mapping[str, str] = field(default_factory=dict)
 

@@ -18,6 +18,7 @@ METHODS = (
         name="Random",
         function="xgradient.attribution:random_attribution",
         random=True,
+        gradients=0,
         experiments=("masking",),
         published={"mask_metrics": "Random"},
     ),

@@ -15,9 +15,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from experiments.data.preprocessing import Preprocessing
 from experiments.named import import_named
 
-__all__ = ["build_network", "load_model", "read_header", "save_model"]
+__all__ = [
+    "build_network",
+    "load_model",
+    "read_header",
+    "save_model",
+]
 
 
 def build_network(builder: str, arguments: Mapping[str, Any]) -> nn.Module:
@@ -44,6 +50,8 @@ def save_model(
     builder: str,
     arguments: Mapping[str, Any],
     provenance: Mapping[str, Any] | None = None,
+    preprocessing: Preprocessing | None = None,
+    outputs: str | None = None,
 ) -> None:
     """Write the state dict of a network with what is needed to rebuild it.
 
@@ -59,12 +67,19 @@ def save_model(
         Keyword arguments of the builder.
     provenance : mapping, optional
         JSON-serialisable facts about the origin of the network.
+    preprocessing : Preprocessing, optional
+        How the network takes images; given together with ``outputs``.
+    outputs : str, optional
+        The classes of its logits, see `experiments.networks.image_network.Network`.
     """
     header = {
         "builder": builder,
         "arguments": json.dumps(dict(arguments), sort_keys=True),
         "provenance": json.dumps(dict(provenance or {}), sort_keys=True),
     }
+    if preprocessing is not None and outputs is not None:
+        header["preprocessing"] = json.dumps(preprocessing.as_mapping(), sort_keys=True)
+        header["outputs"] = outputs
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
@@ -77,7 +92,8 @@ def read_header(path: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``builder`` (str), ``arguments`` (dict) and ``provenance`` (dict).
+        ``builder`` (str), ``arguments`` (dict) and ``provenance`` (dict); for a network of images
+        also ``preprocessing`` (`Preprocessing`) and ``outputs`` (str).
 
     Raises
     ------
@@ -92,7 +108,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
             f"{path} is not a readable safetensors file ({error}); delete it and run again"
         ) from error
     try:
-        return {
+        found = {
             "builder": header["builder"],
             "arguments": json.loads(header["arguments"]),
             "provenance": json.loads(header["provenance"]),
@@ -102,6 +118,10 @@ def read_header(path: str | Path) -> dict[str, Any]:
             f"{path} has no {error} in its header: it was not written by "
             "experiments.networks.checkpoints.save_model"
         ) from error
+    if "preprocessing" in header:
+        found["preprocessing"] = Preprocessing.from_mapping(json.loads(header["preprocessing"]))
+        found["outputs"] = header["outputs"]
+    return found
 
 
 def load_model(path: str | Path) -> nn.Module:

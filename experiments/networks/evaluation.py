@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from xgradient.homogeneous import evaluation_mode
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "rank_of_label"]
 
 
 @torch.no_grad()
@@ -51,7 +51,7 @@ def evaluate(
         for inputs, labels in batches:
             inputs, labels = inputs.to(device), labels.to(device)
             logits = model(inputs).float()
-            rank = _rank_of_label(logits, labels)
+            rank = rank_of_label(logits, labels)
             loss = functional.cross_entropy(logits, labels, reduction="sum")
             counted = torch.stack([(rank < 1).sum(), (rank < 5).sum()])
             sums += torch.cat([loss.new_tensor([len(labels)]), loss[None], counted])
@@ -67,8 +67,11 @@ def evaluate(
     }
 
 
-def _rank_of_label(logits: Tensor, labels: Tensor) -> Tensor:
-    """Count the classes (N,) that rank before the label; NaN ranks first."""
+def rank_of_label(logits: Tensor, labels: Tensor) -> Tensor:
+    """Count the classes (N,) that rank before the label, by logits (N, K); NaN ranks first.
+
+    Of classes with equal logits the one with the lower index ranks first.
+    """
     own = logits.gather(1, labels[:, None])
     earlier = torch.arange(logits.shape[1], device=logits.device) < labels[:, None]
     # Not "greater than": NaN must count as ranked before.

@@ -33,7 +33,10 @@ def plain(config):
 
 
 def test_the_default_configuration_is_complete(config):
-    assert plain(config) == config == plain({})
+    assert plain(config) == plain({})
+    # A network has only what differs from the entry `default`.
+    assert {**plain({}), "networks": config["networks"]} == config
+    assert config["networks"]["default"].keys() == plain({})["networks"]["default"].keys()
 
 
 def test_every_overlay_is_valid(config, root):
@@ -52,58 +55,120 @@ def test_what_a_configuration_leaves_out_has_its_default():
     assert filled["masking"]["methods"][0] == "ig"
 
 
-def test_an_architecture_takes_from_default_what_it_leaves_out():
-    regular = {"default": {"epochs": 7}, "vgg16": {"learning_rate": 0.1}}
-    training = plain({"training": {"regular": regular}})["training"]
-    assert training["regular"] == {
-        "default": {"epochs": 7, "learning_rate": 3e-3},
-        "vgg16": {"epochs": 7, "learning_rate": 0.1},
-    }
+def test_a_network_takes_from_default_what_it_leaves_out():
+    default = {"dropout": 0.2, "regular": {"epochs": 7}}
+    own = {"architecture": "vgg16", "regular": {"mixup": 0.7}}
+    networks = {"use": ["alexnet", "other"], "default": default, "other": own}
+    network = check_config({"networks": networks}).networks.used["other"]
+    assert (network.architecture, network.dataset) == ("vgg16", "fashion_mnist")
+    assert (network.dropout, network.regular.epochs, network.regular.mixup) == (0.2, 7, 0.7)
+    assert network.regular.learning_rate == 3e-3 and network.x.epochs == 1
+
+
+def test_a_network_has_settings_of_its_own():
+    own = {"masking": {"n_images": 5, "fractions": {"count": 3}}}
+    config = check_config({"networks": {"alexnet": {"settings": own}}})
+    changed, kept = (config.settings_of("masking", name) for name in ("alexnet", "vgg16"))
+    assert (changed.n_images, changed.fractions.count, changed.fractions.minimum) == (5, 3, 0.01)
+    assert kept == config.masking
+
+
+def test_the_stripped_net_is_the_x_net_where_none_is_trained():
+    weights = {"architecture": "torchvision/squeezenet1_0", "weights": "torchvision"}
+    entry = {**weights, "dataset": "imagenette", "regular": None, "x": None}
+    config = check_config({"networks": {"use": ["alexnet", "squeezed"], "squeezed": entry}})
+    assert config.variants_of("accuracy", "alexnet") == ("regular", "stripped", "x")
+    assert config.variants_of("accuracy", "squeezed") == ("regular", "x")
 
 
 def test_a_whole_number_is_a_number():
-    assert plain({"networks": {"dropout": 0}})["networks"]["dropout"] == 0.0
+    assert plain({"networks": {"default": {"dropout": 0}}})["networks"]["alexnet"]["dropout"] == 0.0
 
 
 @pytest.mark.parametrize(
     ("overlay", "message"),
     [
-        ({"dataset": "cifar10"}, "dataset is 'cifar10', but must be one of fashion_mnist, mnist"),
-        ({"dataset": "mnits"}, "must be one of fashion_mnist, mnist; did you mean mnist?"),
+        (
+            {"networks": {"alexnet": {"dataset": "cifar10"}}},
+            "networks.alexnet.dataset is 'cifar10', but must be one of fashion_mnist, imagenet",
+        ),
+        ({"networks": {"default": {"dataset": "mnits"}}}, "mnist; did you mean mnist?"),
         ({"results": ""}, "results is '', but must be the path of a folder"),
         (
             {"contrast": {"alfas": [1.0]}},
-            "unknown key 'contrast.alfas'; did you mean alphas? allowed here: alphas, batch_size, "
-            "n_images, variants",
+            "unknown key 'contrast.alfas'; did you mean alphas? allowed here: networks, variants, "
+            "shards, alphas, batch_size, n_images",
         ),
-        ({1: 2}, "unknown key '1'; allowed here: results, data, seed"),
-        ({"masking": None}, "masking is null, but must be a mapping with keys among architect"),
+        ({1: 2}, "unknown key '1'; allowed here: results, data, experiments"),
+        ({"masking": None}, "masking is null, but must be a mapping with keys among networks"),
         (
-            {"networks": {"architectures": ["lenet"]}},
-            "networks.architectures.0 is 'lenet', but must be one of alexnet, fixup_resnet50, "
-            "vgg16",
-        ),
-        (
-            {"networks": {"architectures": []}},
-            "networks.architectures is [], but must be a list of at least one entry",
+            {"networks": {"alexnet": {"architecture": "lenet"}}},
+            "networks.alexnet.architecture is 'lenet', but must be one of alexnet, "
+            "fixup_resnet50, vgg16",
         ),
         (
-            {"networks": {"architectures": "alexnet"}},
-            "networks.architectures is 'alexnet', but must be a list of at least one entry",
+            {"networks": {"alexnet": {"architecture": "torchvision/squeezenet"}}},
+            "networks.alexnet.architecture is 'torchvision/squeezenet', but torchvision has no "
+            "such classifier; did you mean torchvision/squeezenet1_",
         ),
         (
-            {"training": {"x": {"lenet": {"epochs": 1}}}},
-            "unknown key 'training.x.lenet'; did you mean alexnet? allowed here: init, default, "
-            "alexnet, fixup_resnet50, vgg16",
+            {"networks": {"use": ["alexnett"]}},
+            "networks.use.0 is 'alexnett', but must be one of the entries alexnet, vgg16, "
+            "fixup_resnet50, squeezenet1_1; did you mean alexnet?",
         ),
         (
-            {"training": {"x": {"init": "random"}}},
-            "training.x.init is 'random', but must be one of stripped, scratch",
+            {"networks": {"alexnet": {"regular": None, "x": None}}},
+            "networks.alexnet.regular is null, but without weights a net must be trained",
+        ),
+        (
+            {"networks": {"alexnet": {"weights": "squeezenet1_1_weights"}}},
+            "networks.alexnet.weights is 'squeezenet1_1_weights', which has no weights for "
+            "alexnet, only for torchvision/squeezenet1_1",
+        ),
+        (
+            {"networks": {"alexnet": {"weights": "torchvision"}}},
+            "networks.alexnet.weights is 'torchvision', but the architecture is alexnet",
+        ),
+        (
+            {"networks": {"alexnet": {"preprocessing": {"mean": [0.5], "std": [0.5]}}}},
+            "networks.alexnet.preprocessing.mean has 1 values, but RGB images have 3 channels",
+        ),
+        (
+            {"networks": {"alexnet": {"settings": {"maskin": {}}}}},
+            "networks.alexnet.settings.maskin is no experiment: did you mean masking?",
+        ),
+        (
+            {"networks": {"alexnet": {"settings": {"masking": {"n_steps": 0}}}}},
+            "networks.alexnet.settings.masking does not fit: n_steps is 0, but must be an integer",
+        ),
+        (
+            {"experiments": ["accurasy"]},
+            "experiments.0 is 'accurasy', but must be one of accuracy, mean_relative_difference",
+        ),
+        (
+            {"folders": {"imagenett": "/images"}},
+            "imagenett",
+        ),
+        (
+            {"networks": {"use": []}},
+            "networks.use is [], but must be a list of at least one entry",
+        ),
+        (
+            {"networks": {"use": "alexnet"}},
+            "networks.use is 'alexnet', but must be a list of at least one entry",
+        ),
+        (
+            {"networks": {"alexnet": {"x": {"epoch": 1}}}},
+            "unknown key 'networks.alexnet.x.epoch'; did you mean epochs?",
+        ),
+        (
+            {"networks": {"alexnet": {"x": {"init": "random"}}}},
+            "networks.alexnet.x.init is 'random', but must be one of stripped, scratch",
         ),
         (
             {"validation_images": 60000},
-            "validation_images is 60000, but of 60000 training images of 10 classes it can take "
-            "from 10 to 59990",
+            "validation_images is 60000, but of 60000 training images of 10 classes "
+            "(fashion_mnist) it can take from 10 to 59990",
         ),
         (
             {"ig_convergence": {"n_steps": [-1]}},
@@ -126,8 +191,8 @@ def test_a_whole_number_is_a_number():
             "mean_relative_difference.n_steps is 1, but riemann_trapezoid needs at least 2 steps",
         ),
         (
-            {"training": {"regular": {"vgg16": {"learning_rate": "1e-3"}}}},
-            "training.regular.vgg16.learning_rate is '1e-3', which YAML reads as a string (write "
+            {"networks": {"vgg16": {"regular": {"learning_rate": "1e-3"}}}},
+            "networks.vgg16.regular.learning_rate is '1e-3', which YAML reads as a string (write "
             "1.0e-3), but must be a number greater than 0",
         ),
         (
@@ -145,20 +210,11 @@ def test_a_whole_number_is_a_number():
             "allowed here: float32, float64, bfloat16, tf32",
         ),
         (
-            {"mean_relative_difference": {"n_images": {"float64": 10001}}},
-            "mean_relative_difference.n_images.float64 is 10001, but there are only 10000 test "
-            "images (fashion_mnist)",
+            {"networks": {"vgg16": {"dropout": 1.0}}},
+            "networks.vgg16.dropout is 1.0, but must be a number of at least 0 and less than 1",
         ),
-        (
-            {"limit_images": 6000, "accuracy": {"n_images": 6001}},
-            "accuracy.n_images is 6001, but there are only 6000 test images (limit_images)",
-        ),
-        (
-            {"networks": {"dropout": 1.0}},
-            "networks.dropout is 1.0, but must be a number of at least 0 and less than 1",
-        ),
-        ({"networks": {"dropout": float("nan")}}, "networks.dropout is nan, but must be a number"),
-        ({"networks": {"dropout": "nan"}}, "networks.dropout is 'nan', but must be a number"),
+        ({"networks": {"vgg16": {"dropout": float("nan")}}}, "vgg16.dropout is nan, but must be"),
+        ({"networks": {"vgg16": {"dropout": "nan"}}}, "dropout is 'nan', but must be a number"),
         ({"genomics": {"strong": float("inf")}}, "genomics.strong is inf, but must be a number"),
         ({"contrast": {"alphas": [1.0, 0.0]}}, "contrast.alphas.1 is 0.0, but must be a number"),
         ({"threads": True}, "threads is true, but must be an integer of at least 1"),
@@ -169,12 +225,9 @@ def test_a_whole_number_is_a_number():
             "ig_convergence.n_steps reaches 256, but the reference has only reference_steps = 256",
         ),
         (
-            {
-                "attribution_maps": {"architecture": "vgg16"},
-                "networks": {"architectures": ["alexnet"]},
-            },
-            "attribution_maps.architecture asks for vgg16, but networks.architectures lists only "
-            "alexnet",
+            {"attribution_maps": {"networks": ["vgg16"]}, "networks": {"use": ["alexnet"]}},
+            "attribution_maps.networks has vgg16, none of which is in networks.use: name some of "
+            "alexnet, or null for all of them",
         ),
         (
             {"attribution_maps": {"n_images": 11}},
@@ -201,15 +254,9 @@ def test_a_whole_number_is_a_number():
         ({"masking": {"methods": ["deeplift_rescale"]}}, "masking.methods.0 is 'deeplift_rescale'"),
         ({"masking": {"examples": {"fractions": [1.5]}}}, "masking.examples.fractions.0 is 1.5"),
         (
-            {"masking": {"architectures": ["vgg16"]}, "networks": {"architectures": ["alexnet"]}},
-            "masking.architectures asks for vgg16, but networks.architectures lists only alexnet",
-        ),
-        (
-            {
-                "masking": {"examples": {"architecture": "vgg16"}},
-                "networks": {"architectures": ["alexnet"]},
-            },
-            "masking.examples.architecture asks for vgg16, but networks.architectures lists only",
+            {"masking": {"networks": ["vgg"]}},
+            "masking.networks asks for vgg, but networks has only alexnet, vgg16, "
+            "fixup_resnet50, squeezenet1_1; did you mean vgg16?",
         ),
         (
             {"masking": {"methods": ["x_gradient"]}},
@@ -229,14 +276,6 @@ def test_a_whole_number_is_a_number():
         (
             {"masking": {"fractions": {"minimum": 1.0}}},
             "masking.fractions.minimum is 1.0, but must be less than maximum, which is 1.0",
-        ),
-        (
-            {"masking": {"n_images": 101, "shards": 4}},
-            "masking.shards is 4, but 101 images make only 3 batches of 50",
-        ),
-        (
-            {"masking": {"n_images": None, "shards": 201}},
-            "masking.shards is 201, but 10000 images make only 200 batches of 50",
         ),
         (
             {"genomics": {"weights": ["released"]}},
@@ -389,9 +428,10 @@ def test_every_section_refuses_unknown_keys():
 
     found = list(objects(config_model().model_json_schema()))
     assert len(found) > 20
-    # Only the schedules have further keys, architectures, which are checked by a validator.
+    # Networks are named by the user, and may have settings of any experiment; data sets have
+    # folders, precisions numbers of images. All are checked by validators.
     extended = [each for each in found if each.get("additionalProperties") is not False]
-    assert [list(each["properties"]) for each in extended] == [["default"], ["init", "default"]]
+    assert [list(each["properties"]) for each in extended] == [["use", "default"]]
 
 
 def test_checking_a_configuration_needs_no_torch_and_no_pandas(root):

@@ -30,7 +30,8 @@ def paths(value, path=()):
             yield from paths(each, (*path, index))
 
 
-PATHS = list(paths(DEFAULTS))
+# Settings of a network for an experiment have no schema: the section of that experiment has it.
+PATHS = [path for path in paths(DEFAULTS) if path[0] != "networks" or "settings" not in path]
 FIELDS = [path for path in PATHS if all(isinstance(part, str) for part in path)]
 
 

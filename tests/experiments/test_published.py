@@ -9,9 +9,9 @@ from experiments.published import read_published
 
 def test_published_numbers_are_named_as_ours(root):
     published = read_published(root / "workflow/published/accuracy_mard.csv")
-    assert set(published["arch"]) == {"alexnet", "vgg16", "fixup_resnet50"}
+    assert set(published["architecture"]) == {"alexnet", "vgg16", "fixup_resnet50"}
     assert set(published["variant"]) == {"regular", "x"}
-    row = published[(published["arch"] == "alexnet") & (published["variant"] == "x")]
+    row = published[(published["architecture"] == "alexnet") & (published["variant"] == "x")]
     assert row["mard_percent"].item() == 1.2
 
 

@@ -20,19 +20,25 @@ def test_measurements_of_several_nets_become_one_table(tmp_path):
     paths = []
     for name in ("b", "a"):
         paths.append(str(tmp_path / f"{name}.csv"))
-        pd.DataFrame({"arch": [name], "top1": [0.1]}).to_csv(paths[-1], index=False)
-    assert list(read_measurements(paths)["arch"]) == ["b", "a"]
+        pd.DataFrame({"network": [name], "top1": [0.1]}).to_csv(paths[-1], index=False)
+    assert list(read_measurements(paths)["network"]) == ["b", "a"]
 
 
 def test_missing_empty_and_differing_measurements_are_named(tmp_path):
     with pytest.raises(ValueError, match="no measurements given"):
         read_measurements([])
-    good, empty, other = (str(tmp_path / f"{name}.csv") for name in ("good", "empty", "other"))
+    good, empty, idle, other = (
+        str(tmp_path / f"{name}.csv") for name in ("good", "empty", "idle", "other")
+    )
     pd.DataFrame({"a": [1]}).to_csv(good, index=False)
     pd.DataFrame({"a": []}).to_csv(empty, index=False)
     pd.DataFrame({"b": [1]}).to_csv(other, index=False)
-    with pytest.raises(ValueError, match=r"empty\.csv holds no measurements"):
-        read_measurements([good, empty])
+    pd.DataFrame({"a": []}).to_csv(idle, index=False)
+    with pytest.raises(ValueError, match=r"empty\.csv, .*idle\.csv: no measurements"):
+        read_measurements([empty, idle])
+    # A shard may have had nothing to do, and is no reason to turn integers into something else.
+    assert read_measurements([idle, good])["a"].tolist() == [1]
+    assert read_measurements([idle, good])["a"].dtype == "int64"
     with pytest.raises(ValueError, match=r"other\.csv has the columns \['b'\], not \['a'\]"):
         read_measurements([good, other])
 
@@ -55,8 +61,8 @@ def test_numbers_are_printed_to_three_digits(value, printed):
 
 def test_labels_come_first():
     frame = pd.DataFrame({"top1": [1.0, 2.0]}, index=[7, 9])
-    labelled = label_rows(frame, dataset="d", arch="a")
-    assert list(labelled.columns) == ["dataset", "arch", "top1"]
+    labelled = label_rows(frame, dataset="d", network="a")
+    assert list(labelled.columns) == ["dataset", "network", "top1"]
     assert labelled["dataset"].tolist() == ["d", "d"]
 
 

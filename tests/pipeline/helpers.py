@@ -7,6 +7,28 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 
+from experiments.config import check_config
+
+
+def settings_of(run_config: dict, experiment: str, network: str):
+    """Return the settings with which an experiment measured a net."""
+    return check_config(run_config).settings_of(experiment, network)
+
+
+def nets_of(run_config: dict, experiment: str) -> list[tuple[str, str]]:
+    """Return name and variant of the nets that an experiment measured, in order."""
+    config = check_config(run_config)
+    return [
+        (network, variant)
+        for network in config.networks_of(experiment)
+        for variant in config.variants_of(experiment, network)
+    ]
+
+
+def folder_of(results: Path, run_config: dict, network: str, variant: str) -> Path:
+    """Return the folder of a net."""
+    return results / run_config["networks"][network]["dataset"] / f"{network}-{variant}"
+
 
 def read_table(results: Path, name: str) -> pd.DataFrame:
     return pd.read_csv(results / "tables" / f"{name}.csv")

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import torch
 from safetensors import safe_open
 
+from tests.pipeline.helpers import settings_of
 
-def test_maps_of_the_x_net_agree_and_scale_with_the_contrast(results, run_config):
-    settings = run_config["attribution_maps"]
-    path = results / run_config["dataset"] / "attribution_maps.safetensors"
+
+@pytest.mark.parametrize("network", ["alexnet", "squeezenet1_1"])
+def test_maps_of_the_x_net_agree_and_scale_with_the_contrast(results, run_config, network):
+    settings = settings_of(run_config, "attribution_maps", network).model_dump()
+    dataset = run_config["networks"][network]["dataset"]
+    path = results / dataset / f"{network}-attribution_maps/1-of-1.safetensors"
     with safe_open(str(path), framework="pt") as file:
         header = file.metadata()
         maps = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     alphas = json.loads(header["alphas"])
     columns = json.loads(header["columns"])
-    assert alphas == settings["alphas"] and len(alphas) > 1
+    assert alphas == list(settings["alphas"]) and len(alphas) > 1
     assert columns == [
         f"{variant}/{method}"
         for variant in settings["variants"]

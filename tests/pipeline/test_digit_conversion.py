@@ -67,7 +67,7 @@ def test_erasing_counts_pixels(images, config):
 
 
 def test_only_images_of_the_class_are_converted(results, images):
-    labels = load_split(results / "mnist" / "test.safetensors").labels
+    labels = load_split(results / "mnist/native/test").labels
     originals = images["task"].str[0].astype(int)
     assert (labels.numpy()[images["image"]] == originals).all()
 
@@ -114,7 +114,7 @@ def test_the_nets_learned_from_raw_grey_values(results, config):
     accuracy = pd.read_csv(folder / "accuracy.csv").set_index("network")["top1"]
     assert accuracy["regular"] > 40 and accuracy["x"] > 40
     facts = json.loads((folder / "conversion.json").read_text())
-    assert set(facts["nets"]["inputs"]) == {"train.safetensors", "validation.safetensors"}
+    assert set(facts["nets"]["inputs"]) == {"train", "validation"}
 
 
 def test_the_example_keeps_what_is_not_erased(results, config):
@@ -135,7 +135,7 @@ def test_the_accuracy_is_that_of_every_net(results, table):
     merged = table.merge(accuracy, on=keys)
     assert len(merged) == len(table)
     assert (merged["test_top1"] == merged["top1"]).all()
-    n_images = len(load_split(results / "mnist" / "test.safetensors"))
+    n_images = len(load_split(results / "mnist/native/test"))
     assert (accuracy["n_images"] == n_images).all()
 
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import math
 
-from tests.pipeline.helpers import read_table
+from experiments.tables import LABELS
+from tests.pipeline.helpers import nets_of, read_table, settings_of
 
 COLUMNS = [
-    *("dataset", "arch", "variant", "method", "n_steps"),
-    *("mean_abs_difference", "relative_difference_percent"),
+    *(*LABELS, "method", "n_steps"),
+    *("mean_abs_difference", "relative_difference_percent", "n_images"),
 ]
 
 
 def test_the_table_has_every_rule_and_number_of_steps_and_no_gaps(results, run_config):
     frame = read_table(results, "ig_convergence")
-    settings = run_config["ig_convergence"]
     assert list(frame.columns) == COLUMNS and not frame.isna().any().any()
-    rows = set(zip(frame["arch"], frame["variant"], frame["method"], frame["n_steps"], strict=True))
+    columns = ("network", "variant", "method", "n_steps", "n_images")
+    rows = set(zip(*(frame[name] for name in columns), strict=True))
     assert len(rows) == len(frame)
     assert rows == {
-        (arch, variant, method, n_steps)
-        for arch in run_config["networks"]["architectures"]
-        for variant in settings["variants"]
-        for method in settings["methods"]
-        for n_steps in settings["n_steps"]
+        (network, variant, method, n_steps, settings.n_images)
+        for network, variant in nets_of(run_config, "ig_convergence")
+        for settings in [settings_of(run_config, "ig_convergence", network)]
+        for method in settings.methods
+        for n_steps in settings.n_steps
         if method != "riemann_trapezoid" or n_steps > 1
     }
 

@@ -9,30 +9,34 @@ import sys
 import nbformat
 import pytest
 import torch
-from safetensors import safe_open
 
 from experiments.config import experiment_names
 from experiments.networks.checkpoints import load_model, read_header
+from tests.pipeline.helpers import folder_of, nets_of
 from xgradient.homogeneous import check_homogeneous
 
 # These have figures alone, or a table that only programs read.
 WITHOUT_NOTEBOOK = {"contrast", "toys", "attribution_maps"}
 NOTEBOOKS = ("claims", *(name for name in experiment_names() if name not in WITHOUT_NOTEBOOK))
 FIGURES = (
-    *("attribution_maps", "contrast", "genomics", "ig_convergence", "toys"),
-    *("masking", "masking_images", "digit_conversion", "digit_conversion_example"),
+    *("attribution_maps_alexnet", "attribution_maps_squeezenet1_1"),
+    *("contrast", "genomics", "ig_convergence", "toys"),
+    *("masking", "masking_images_alexnet", "masking_images_squeezenet1_1"),
+    *("digit_conversion", "digit_conversion_example"),
     *("attribution_prior", "attribution_prior_eg_references", "attribution_prior_cost"),
 )
 
 
 def test_x_nets_are_homogeneous_and_regular_ones_have_biases(results, run_config):
-    inputs = torch.randn(2, 1, 28, 28)
-    for arch in run_config["networks"]["architectures"]:
-        folder = results / run_config["dataset"]
-        for variant in ("stripped", "x"):
-            check_homogeneous(load_model(folder / f"{arch}-{variant}/model.safetensors"), inputs)
-        with pytest.raises(ValueError, match="bias"):
-            check_homogeneous(load_model(folder / f"{arch}-regular/model.safetensors"), inputs)
+    for network, variant in nets_of(run_config, "accuracy"):
+        path = folder_of(results, run_config, network, variant) / "model.safetensors"
+        photographs = network == "squeezenet1_1"
+        inputs = torch.randn(2, 3, 227, 227) if photographs else torch.randn(2, 1, 28, 28)
+        if variant == "regular":
+            with pytest.raises(ValueError, match="bias"):
+                check_homogeneous(load_model(path), inputs)
+        else:
+            check_homogeneous(load_model(path), inputs)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -61,23 +65,33 @@ def test_notebooks_were_executed_with_their_parameters(results, name):
 
 def test_the_report_holds_tables_figures_and_captions(results):
     report = (results / "report.html").read_text()
-    for text in ("Tables", "Figures", "Training", "attribution_maps.png", "X-DNN", "Claims"):
+    for text in (
+        "Tables",
+        "Figures",
+        "Training",
+        "attribution_maps_alexnet.png",
+        "X-DNN",
+        "Claims",
+    ):
         assert text in report
 
 
 def test_results_say_what_made_them(results, run_config):
-    folder = results / run_config["dataset"]
+    folder = results / "fashion_mnist"
     header = read_header(folder / "alexnet-x" / "model.safetensors")
     assert header["builder"] == "xgradient.models.alexnet:AlexNet"
     assert header["provenance"]["seed"] != 0
     assert header["provenance"]["parameters"]["settings"]["epochs"] == 1
-    with safe_open(str(folder / "test.safetensors"), framework="pt") as file:
-        split = json.loads(file.metadata()["facts"])
+    split = json.loads((folder / "native/test/index.json").read_text())["facts"]
     assert len(split["class_names"]) == 10 and len(split["digests"]) == 2
+    photographs = read_header(results / "imagenet_samples/squeezenet1_1-x/model.safetensors")
+    assert photographs["outputs"] == "imagenet" and photographs["preprocessing"].order == "BGR"
 
 
 def test_logs_and_benchmarks_are_under_the_results(results):
-    assert (results / "logs" / "train" / "alexnet-x.log").read_text().count("validation top1") == 1
+    assert (results / "logs/train/fashion_mnist/alexnet-x.log").read_text().count(
+        "validation top1"
+    ) == 1
     assert list((results / "benchmarks").rglob("*.tsv"))
 
 

@@ -30,8 +30,10 @@ def described(job):
         "code": [os.path.abspath(path) for path in ([code] if isinstance(code, str) else code)],
         "input": list(map(str, job.input)),
         "output": list(map(str, job.output)),
+        "folders": [str(path) for path in job.output if path.is_directory],
         "methods": job.params.get("methods"),
         "builder": job.params.get("builder"),
+        "functions": [job.params.get(name) for name in ("measurement", "summary")],
     }
 
 

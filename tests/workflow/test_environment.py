@@ -150,7 +150,9 @@ def test_an_experiment_has_one_name(root):
     for name in experiment_names():
         assert (root / f"experiments/{name}/run.py").is_file()
         rules = (root / f"workflow/rules/{name}.smk").read_text()
-        assert (root / f"workflow/scripts/{name}").is_dir()
+        # Scripts of its own, or those that all experiments share.
+        for script in re.findall(r'"\.\./scripts/(.+)\.py"', rules):
+            assert script.count("/") == 0 or script.startswith(f"{name}/"), script
         assert list((root / "workflow/report").glob(f"{name}*.rst"))
         named = re.findall(r'notebook\("(\w+)"\)', rules)
         assert named in ([], [name])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import struct
 import subprocess
 import sys
@@ -15,20 +14,22 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.workflow.runs import copy_project
+
 CLASSES = ["dark", "light", "left", "right"]
 N_TRAIN, N_TEST = 160, 1000
 # Settings with which a run on a few small images takes seconds.
 QUICK = {
-    "dataset": "stripes",
     "validation_images": 40,
-    "networks": {"architectures": ["alexnet"]},
-    "training": {
-        "settings": {"batch_size": 40},
-        "regular": {"default": {"epochs": 1}, "alexnet": {"epochs": 1}},
-        "x": {"default": {"epochs": 1}, "alexnet": {"epochs": 1}},
+    "networks": {
+        "use": ["alexnet"],
+        "default": {"dataset": "stripes", "regular": {"epochs": 1}},
     },
+    "training": {"settings": {"batch_size": 40}},
     "accuracy": {"n_images": 40, "batch_size": 20},
+    "attribution_maps": {"networks": ["alexnet"]},
     "masking": {
+        "networks": ["alexnet"],
         "variants": ["regular"],
         "n_images": 4,
         "batch_size": 4,
@@ -43,21 +44,7 @@ QUICK = {
 
 @pytest.fixture
 def project(root, tmp_path):
-    """Copy the project, without anything that was generated or downloaded."""
-    target = tmp_path / "project"
-    names = (
-        "Snakefile config.yaml config envs experiments notebooks profiles workflow xgradient "
-        "pyproject.toml"
-    )
-    for name in names.split():
-        source = root / name
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", ".snakemake")
-            shutil.copytree(source, target / name, ignore=ignored)
-        else:
-            target.mkdir(exist_ok=True)
-            shutil.copy(source, target / name)
-    return target
+    return copy_project(root, tmp_path / "project")
 
 
 def run(project, target, config):
@@ -158,7 +145,7 @@ from torch import nn
 from experiments.networks.architectures.entry import Architecture
 
 
-def one_layer(num_classes: int, in_channels: int, bias: bool, geometry: str) -> nn.Module:
+def one_layer(num_classes: int, in_channels: int, bias: bool) -> nn.Module:
     """Map images (N, C, H, W) to logits (N, num_classes)."""
     return nn.Sequential(
         nn.Conv2d(in_channels, 8, 5, stride=2, bias=bias),
@@ -197,10 +184,11 @@ def test_an_architecture_is_one_module_and_its_key(project, tmp_path):
     before = files_of(project)
     (project / "experiments/networks/architectures/one_layer.py").write_text(ARCHITECTURE)
     assert len(files_of(project) - before) == 1
-    target = "results/stripes/one_layer-x/accuracy.csv"
-    run(project, target, merged(QUICK, {"networks": {"architectures": ["alexnet", "one_layer"]}}))
+    target = "results/stripes/one_layer-x/accuracy/1-of-1.csv"
+    networks = {"use": ["alexnet", "one_layer"], "one_layer": {}}
+    run(project, target, merged(QUICK, {"networks": networks}))
     table = pd.read_csv(project / target)
-    assert list(table["arch"]) == ["one_layer"] and list(table["variant"]) == ["x"]
+    assert set(table["architecture"]) == {"one_layer"} and set(table["variant"]) == {"x"}
 
 
 def test_a_data_set_is_one_file(project, tmp_path):
@@ -351,7 +339,7 @@ def test_the_documents_say_the_same(root, document):
     rows = [line for line in (root / document).read_text().splitlines() if line.startswith("| a")]
     places = {
         "an attribution method": ["experiments/methods/"],
-        "an architecture": ["experiments/networks/architectures/", "networks.architectures"],
+        "an architecture": ["experiments/networks/architectures/", "networks"],
         "an image data set": ["workflow/datasets/"],
         "an experiment": [
             "experiments/NAME/",

@@ -21,9 +21,12 @@ def test_a_dry_run_from_another_folder_plans_every_stage(root, tmp_path):
     assert finished.returncode == 0, finished.stderr
     planned = dict(line.split() for line in finished.stdout.splitlines() if len(line.split()) == 2)
     config = yaml.safe_load((root / "config.yaml").read_text())
-    n_architectures = len(config["networks"]["architectures"])
-    assert int(planned["train"]) == 2 * n_architectures
-    assert int(planned["measure_accuracy"]) == 3 * n_architectures
+    networks = [config["networks"][name] for name in config["networks"]["use"]]
+    n_trained = sum("regular" not in net or net["regular"] is not None for net in networks)
+    assert int(planned["train"]) == 2 * n_trained == 6
+    # A net of somebody else's weights is regular and stripped, and nothing else.
+    assert int(planned["measure_accuracy"]) == 3 * n_trained + 2
+    assert planned["read_weights"] == "1"
     assert planned["report"] == planned["figure_contrast"] == planned["table_accuracy"] == "1"
     assert not (tmp_path / "results").exists()
 
@@ -31,14 +34,14 @@ def test_a_dry_run_from_another_folder_plans_every_stage(root, tmp_path):
 @pytest.mark.parametrize(
     ("overlay", "message"),
     [
-        ({"epochs": 3}, "config: unknown key 'epochs'; allowed here: results, data, seed"),
+        ({"epochs": 3}, "config: unknown key 'epochs'; allowed here: results, data, experiments"),
         (
             {"ig_convergence": {"n_steps": [-5]}},
             "config: ig_convergence.n_steps.0 is -5, but must be an integer of at least 1",
         ),
         (
-            {"dataset": "cifar10"},
-            "config: dataset is 'cifar10', but must be one of fashion_mnist, mnist",
+            {"networks": {"alexnet": {"dataset": "cifar10"}}},
+            "config: networks.alexnet.dataset is 'cifar10', but must be one of fashion_mnist",
         ),
         (
             {"attribution_prior": {"fallback": "mnist"}},
@@ -59,7 +62,7 @@ def test_a_mistake_in_the_configuration_stops_before_any_job(root, tmp_path, ove
 
 def test_from_scratch_trains_x_nets_without_their_regular_twins(root, tmp_path):
     overlay = tmp_path / "scratch.yaml"
-    overlay.write_text(yaml.safe_dump({"training": {"x": {"init": "scratch"}}}))
+    overlay.write_text(yaml.safe_dump({"networks": {"vgg16": {"x": {"init": "scratch"}}}}))
     target = "results/fashion_mnist/vgg16-x/model.safetensors"
     finished = snakemake(
         root, "--dry-run", "--configfile", str(overlay), "--", target, cwd=tmp_path

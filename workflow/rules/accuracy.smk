@@ -1,49 +1,54 @@
 # Accuracy of the regular nets, the stripped nets and the X-DNNs (Sec. 4.1).
 
+ACCURACY = "experiments.accuracy.run:MEASUREMENT"
+
 
 rule measure_accuracy:
     input:
         model=f"{NET}/model.safetensors",
-        test=SPLITS["test"],
-        code=code("accuracy/measure", named=builder),
+        images=test_images,
+        code=code("measure", named=lambda wildcards: [ACCURACY, *builder(wildcards)]),
     output:
-        table=f"{NET}/accuracy.csv",
-        facts=f"{NET}/accuracy.json",
+        table=f"{NET}/accuracy/{{scatteritem}}.csv",
+        facts=f"{NET}/accuracy/{{scatteritem}}.json",
     log:
-        f"{LOGS}/measure_accuracy/{{arch}}-{{variant}}.log",
+        f"{LOGS}/measure_accuracy/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.log",
     benchmark:
-        f"{BENCHMARKS}/measure_accuracy/{{arch}}-{{variant}}.tsv"
+        f"{BENCHMARKS}/measure_accuracy/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(measuring("accuracy", lambda wildcards, *known: passes.accuracy(*known))),
     params:
-        dataset=DATASET,
-        settings=config["accuracy"],
+        measurement=ACCURACY,
+        labels=labels_of,
+        settings=of_network("accuracy"),
         device=config["device"],
     script:
-        "../scripts/accuracy/measure.py"
+        "../scripts/measure.py"
 
 
 rule summarise_accuracy:
     input:
-        csv=measurements("accuracy"),
-        code=code("gather_measurements"),
+        csv=shards_of("accuracy", "csv"),
+        code=code("summarise", named=lambda wildcards: ["experiments.accuracy.summary:summarise"]),
     output:
         csv=csv_output("accuracy", "Accuracy"),
     log:
         f"{LOGS}/summarise_accuracy.log",
     conda:
         ENVIRONMENT
+    params:
+        summary="experiments.accuracy.summary:summarise",
     script:
-        "../scripts/gather_measurements.py"
+        "../scripts/summarise.py"
 
 
 rule table_accuracy:
     input:
         table=rules.summarise_accuracy.output.csv,
-        facts=facts("accuracy"),
+        facts=shards_of("accuracy", "json"),
         published=published("accuracy_mard"),
         claims=CLAIMS,
         notebook=notebook("accuracy"),

@@ -1,36 +1,52 @@
-# Attribution maps of a few images, for the figure: no metric is computed from them (Sec. 4.4).
-
-MAPS = config["attribution_maps"]
+# Attribution maps of a few images, for the figures: no metric is computed from them (Sec. 4.4).
+# All variants of a net in one job, and in one figure: by network, the methods of each.
+MAPS = {
+    network: {
+        variant: calls("attribution_maps", network, variant)
+        for variant in CONFIG.variants_of("attribution_maps", network)
+    }
+    for network in CONFIG.networks_of("attribution_maps")
+}
 
 
 rule measure_attribution_maps:
     input:
-        **{
-            variant: f"{RESULTS}/{DATASET}/{MAPS['architecture']}-{variant}/model.safetensors"
-            for variant in MAPS["variants"]
-        },
-        test=SPLITS["test"],
+        unpack(
+            lambda wildcards: {
+                variant: model_of(wildcards.network, variant)
+                for variant in MAPS[wildcards.network]
+            }
+        ),
+        images=test_images,
         code=code(
             "attribution_maps/measure",
             named=lambda wildcards: [
-                architecture(MAPS["architecture"]).builder,
-                *functions("attribution_maps"),
+                *builder(wildcards),
+                *functions("attribution_maps", wildcards.network),
             ],
         ),
     output:
-        f"{RESULTS}/{DATASET}/attribution_maps.safetensors",
+        f"{RESULTS}/{{dataset}}/{{network}}-attribution_maps/{{scatteritem}}.safetensors",
     log:
-        f"{LOGS}/measure_attribution_maps.log",
+        f"{LOGS}/measure_attribution_maps/{{dataset}}/{{network}}-{{scatteritem}}.log",
     benchmark:
-        f"{BENCHMARKS}/measure_attribution_maps.tsv"
+        f"{BENCHMARKS}/measure_attribution_maps/{{dataset}}/{{network}}-{{scatteritem}}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            measuring(
+                "attribution_maps",
+                lambda wildcards, settings, _: passes.attribution_maps(
+                    settings,
+                    [key for methods in MAPS[wildcards.network].values() for key in methods],
+                ),
+            )
+        ),
     params:
-        settings=part_of("attribution_maps", "n_images", "alphas"),
-        methods={variant: calls("attribution_maps", variant) for variant in MAPS["variants"]},
+        settings=of_network("attribution_maps", "n_images", "alphas"),
+        methods=lambda wildcards: MAPS[wildcards.network],
         device=config["device"],
     script:
         "../scripts/attribution_maps/measure.py"
@@ -38,12 +54,15 @@ rule measure_attribution_maps:
 
 rule figure_attribution_maps:
     input:
-        maps=rules.measure_attribution_maps.output[0],
+        maps=lambda wildcards: gather.attribution_maps(
+            of_dataset(wildcards.network, "attribution_maps/{scatteritem}.safetensors"),
+            allow_missing=True,
+        ),
         code=code("attribution_maps/figure"),
     output:
-        **figure_outputs("attribution_maps", "Attribution maps"),
+        **network_figure_outputs("attribution_maps", "Attribution maps"),
     log:
-        f"{LOGS}/figure_attribution_maps.log",
+        f"{LOGS}/figure_attribution_maps/{{network}}.log",
     conda:
         ENVIRONMENT
     script:

@@ -5,6 +5,8 @@
 
 PRIORS = config["attribution_prior"]
 PRIORS_FOLDER = f"{RESULTS}/attribution_prior"
+# Training rows of a repetition, and features of the largest table: what a training costs.
+ROWS, FEATURES = 100, 118
 
 
 scattergather:
@@ -25,6 +27,8 @@ rule prepare_attribution_prior:
         facts=f"{PRIORS_FOLDER}/table.json",
     log:
         f"{LOGS}/prepare_attribution_prior.log",
+    # The trainings wait for it, and one of them takes longer than most jobs: not last, on one core.
+    priority: 60
     localrule: True
     conda:
         ENVIRONMENT
@@ -62,7 +66,16 @@ rule train_attribution_prior:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            lambda wildcards: {
+                "kind": "training",
+                "n_images": PRIORS["n_repetitions"] * ROWS,
+                "n_steps": (
+                    PRIORS["settings"]["epochs"] * len(PRIORS["methods"]) * len(PRIORS["lambdas"])
+                ),
+                "pixels": FEATURES,
+            }
+        ),
     params:
         settings=part_of(
             "attribution_prior",

@@ -1,6 +1,9 @@
 # The claims of the papers, judged from the tables of all experiments: the last table.
 
-CLAIM_LIST = load_claims(CLAIMS)
+# Only about the tables of this run.
+CLAIM_LIST = [
+    claim for claim in load_claims(CLAIMS) if f"{RESULTS}/tables/{claim.table}.csv" in TABLES
+]
 
 
 rule judge_claims:

@@ -15,14 +15,22 @@ from experiments.data.catalogue import CatalogueError
 from experiments.dependencies import import_closure
 from experiments.methods import method
 from experiments.networks.architectures import architecture
+from experiments.networks.origin import (
+    is_file,
+    is_torchvision,
+    released,
+    torchvision_name,
+    weights_entry,
+)
 from experiments.seeds import job_seed
 from experiments.settings import catalogue
 
 try:
     # One file per data set; no other list of data sets is kept.
     CATALOGUE = catalogue()
+    CONFIG = check_config(config)
     # From here on, every omitted key has its default.
-    config.update(check_config(config).model_dump(mode="json"))
+    config.update(CONFIG.model_dump(mode="json"))
 except (CatalogueError, ConfigError) as error:
     raise WorkflowError(str(error))
 
@@ -31,27 +39,35 @@ BASE = os.path.relpath(workflow.basedir)
 RESULTS = config["results"].rstrip("/")
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
-DATASET = config["dataset"]
-ARCHITECTURES = config["networks"]["architectures"]
-NET = f"{RESULTS}/{DATASET}/{{arch}}-{{variant}}"
+# The nets of this run by name, each with its data set.
+NETWORKS = CONFIG.networks.used
+NET = f"{RESULTS}/{{dataset}}/{{network}}-{{variant}}"
 ENVIRONMENT = f"{workflow.basedir}/envs/xgradient.yaml"
 DATASETS = os.path.normpath(f"{BASE}/workflow/datasets")
 CLAIMS = os.path.normpath(f"{BASE}/workflow/claims.yaml")
+# Number of jobs over which an experiment spreads the images of a net; --set-scatter overrides it.
+SCATTERED = [name for name in experiment_names() if hasattr(getattr(CONFIG, name), "networks")]
 # Declared by every job that runs a network; on the CPU no GPU is requested.
 GPU = int(config["device"] == "cuda")
 
-# Sections of the configuration that describe an experiment.
-EXPERIMENTS = experiment_names()
+# The experiments of this run, in the order of the report.
+EXPERIMENTS = [
+    name for name in experiment_names() if name in (config["experiments"] or experiment_names())
+]
 
 # Contents of the report, and outputs by experiment: the rules add theirs.
 TABLES, FIGURES, TARGETS = [], [], defaultdict(list)
 
 
 wildcard_constraints:
-    arch="|".join(ARCHITECTURES),
+    network="|".join(NETWORKS),
     variant="regular|stripped|x",
     weights="trained|published",
     scatteritem=r"\d+-of-\d+",
+
+
+scattergather:
+    **{name: config[name]["shards"] for name in SCATTERED},
 
 
 # --- code that a job depends on ---------------------------------------------------------------
@@ -80,17 +96,17 @@ def code(script, notebook=None, named=None):
 
 def builder(wildcards):
     """The builder of the net of a job."""
-    return [architecture(wildcards.arch).builder]
+    return [architecture(NETWORKS[wildcards.network].architecture).builder]
 
 
 def builder_of(key):
     return lambda wildcards: [architecture(key).builder]
 
 
-def calls(experiment, variant=None):
+def calls(experiment, network=None, variant=None):
     """The methods of an experiment, as its jobs run them; for nets with biases without those that
     need a homogeneous net."""
-    settings = config[experiment]
+    settings = config[experiment] if network is None else settings_of(experiment, network)
     return {
         key: method(key).call(settings)
         for key in settings["methods"]
@@ -98,36 +114,90 @@ def calls(experiment, variant=None):
     }
 
 
-def functions(experiment, variant=None):
-    return [call["function"] for call in calls(experiment, variant).values()]
+def methods_of(experiment):
+    """A function of the wildcards: the keys of the methods that run on a net."""
+    return lambda wildcards: list(calls(experiment, wildcards.network, wildcards.variant))
 
 
-# --- networks -----------------------------------------------------------------------------------
+def functions(experiment, network=None, variant=None):
+    return [call["function"] for call in calls(experiment, network, variant).values()]
 
 
-def training_settings(wildcards):
-    schedules = config["training"][wildcards.variant]
+# --- networks and their images ------------------------------------------------------------------
+
+
+def settings_of(experiment, network):
+    """The settings of an experiment, with what a net has of its own."""
+    return CONFIG.settings_of(experiment, network).model_dump(mode="json")
+
+
+def of_network(experiment, *names):
+    """A function of the wildcards: the settings of the experiment, or those that a stage uses."""
+
+    def settings(wildcards):
+        found = settings_of(experiment, wildcards.network)
+        return {name: found[name] for name in names} if names else found
+
+    return settings
+
+
+def labels_of(wildcards):
+    """What identifies a net in a table of measurements."""
+    net = NETWORKS[wildcards.network]
     return {
-        **config["training"]["settings"],
-        **schedules.get(wildcards.arch, schedules["default"]),
+        "dataset": net.dataset,
+        "network": wildcards.network,
+        "architecture": net.architecture,
+        "variant": wildcards.variant,
     }
 
 
-def training_start(wildcards):
-    """The net that training starts from; none if it starts from a random initialisation."""
-    if wildcards.variant == "regular" or config["training"]["x"]["init"] == "scratch":
-        return []
-    return f"{RESULTS}/{DATASET}/{wildcards.arch}-stripped/model.safetensors"
+def model_of(network, variant):
+    return f"{RESULTS}/{NETWORKS[network].dataset}/{network}-{variant}/model.safetensors"
 
 
-def network_arguments(wildcards):
-    """Arguments of the builder, except those that depend on the data."""
-    networks = config["networks"]
-    return {
-        "bias": wildcards.variant == "regular",
-        "geometry": networks["geometry"],
-        **{name: networks[name] for name in architecture(wildcards.arch).options},
-    }
+def test_images_of(network):
+    """The test images of a net's data set, in the size that the net takes."""
+    net = NETWORKS[network]
+    return f"{RESULTS}/{net.dataset}/{net.view}/test"
+
+
+def references_of(network):
+    """The images that baselines are drawn from: for training, if the data set has any."""
+    net = NETWORKS[network]
+    return training_images(net.dataset) or test_images_of(network)
+
+
+def training_images(dataset):
+    """The training images of a data set: a store, or the index of an image folder; none if the
+    data set has test images alone."""
+    entry = CATALOGUE[dataset]
+    if entry.image_form == "idx":
+        return f"{RESULTS}/{dataset}/native/train"
+    return f"{RESULTS}/{dataset}/train.csv" if "train" in entry.image_splits else None
+
+
+def datasets_of(*forms, train=None):
+    """A pattern of the data sets of some forms, with or without training images."""
+    found = [
+        name
+        for name, entry in CATALOGUE.items()
+        if entry.image_form in forms and train in (None, "train" in entry.image_splits)
+    ]
+    return "|".join(found) or "none"
+
+
+def of_dataset(network, name):
+    """A file that belongs to all variants of a net."""
+    return f"{RESULTS}/{NETWORKS[network].dataset}/{network}-{name}"
+
+
+def test_images(wildcards):
+    return test_images_of(wildcards.network)
+
+
+def references(wildcards):
+    return references_of(wildcards.network)
 
 
 # --- files, seeds and settings ------------------------------------------------------------------
@@ -148,11 +218,10 @@ def seed(*names):
     return lambda wildcards: job_seed(config["seed"], *names, *wildcards)
 
 
-def splits(dataset):
-    """The three files of a data set of images."""
+def idx_splits(dataset):
+    """The three stores of a data set of idx files."""
     return {
-        split: f"{RESULTS}/{dataset}/{split}.safetensors"
-        for split in ("train", "validation", "test")
+        split: f"{RESULTS}/{dataset}/native/{split}" for split in ("train", "validation", "test")
     }
 
 
@@ -162,23 +231,53 @@ def digests_of(dataset):
     return CATALOGUE[dataset].digests
 
 
+def wanted_of(dataset):
+    """The digests of the files that this run reads: of networks that others trained, those of its
+    own nets, since the rest may be gigabytes."""
+    if CATALOGUE[dataset].weights is None:
+        return digests_of(dataset)
+    wanted = {
+        released(net, variant)["file"]
+        for net in NETWORKS.values()
+        if net.weights == dataset
+        for variant in ["regular"] + ["x"] * (net.has_x_weights and net.x is None)
+    }
+    return {name: digest for name, digest in digests_of(dataset).items() if name in wanted}
+
+
 def part_of(section, *names):
     """The settings that a stage uses: changing another one does not rerun it."""
     return {name: config[section][name] for name in names}
 
 
-def measurements(experiment, architectures=ARCHITECTURES, kind=""):
-    """The CSV files of one experiment over all nets."""
-    return expand(
-        f"{NET}/{experiment}{kind}.csv",
-        arch=architectures,
-        variant=config[experiment]["variants"],
-    )
+def nets_of(experiment):
+    """Pairs of name and variant of the nets that an experiment measures."""
+    return [
+        (network, variant)
+        for network in CONFIG.networks_of(experiment)
+        for variant in CONFIG.variants_of(experiment, network)
+    ]
 
 
-def facts(experiment, architectures=ARCHITECTURES):
-    """The provenance of the same measurements."""
-    return [path.removesuffix(".csv") + ".json" for path in measurements(experiment, architectures)]
+def net_files(experiment, name):
+    """One file for each net that an experiment measures."""
+    return [
+        f"{RESULTS}/{NETWORKS[network].dataset}/{network}-{variant}/{name}"
+        for network, variant in nets_of(experiment)
+    ]
+
+
+def shards_of(experiment, suffix):
+    """The files of all shards of all nets of an experiment; evaluated when a job is planned, since
+    --set-scatter may change the number of shards."""
+
+    def files(wildcards):
+        found = []
+        for pattern in net_files(experiment, f"{experiment}/{{scatteritem}}.{suffix}"):
+            found += getattr(gather, experiment)(pattern, allow_missing=True)
+        return found
+
+    return files
 
 
 # --- outputs that a reader looks at -------------------------------------------------------------
@@ -236,5 +335,22 @@ def figure_outputs(experiment, title, part=""):
             caption=f"../report/{name}_figure.rst",
             category="Figures",
             labels={"figure": title},
+        ),
+    }
+
+
+def network_figure_outputs(experiment, title, part=""):
+    """A figure for each net of an experiment, in both formats."""
+    name = f"{experiment}_{part}" if part else experiment
+    for network in CONFIG.networks_of(experiment):
+        stem = f"{RESULTS}/figures/{name}_{network}"
+        announce(FIGURES, experiment, [f"{stem}.pdf", f"{stem}.png"])
+    return {
+        "pdf": f"{RESULTS}/figures/{name}_{{network}}.pdf",
+        "png": report(
+            f"{RESULTS}/figures/{name}_{{network}}.png",
+            caption=f"../report/{name}_figure.rst",
+            category="Figures",
+            labels={"figure": title, "network": "{network}"},
         ),
     }

@@ -1,43 +1,48 @@
 # Accuracy on images of decreasing contrast (Sec. 4.4).
 
+CONTRAST = "experiments.contrast.run:MEASUREMENT"
+
 
 rule measure_contrast:
     input:
         model=f"{NET}/model.safetensors",
-        test=SPLITS["test"],
-        code=code("contrast/measure", named=builder),
+        images=test_images,
+        code=code("measure", named=lambda wildcards: [CONTRAST, *builder(wildcards)]),
     output:
-        table=f"{NET}/contrast.csv",
-        facts=f"{NET}/contrast.json",
+        table=f"{NET}/contrast/{{scatteritem}}.csv",
+        facts=f"{NET}/contrast/{{scatteritem}}.json",
     log:
-        f"{LOGS}/measure_contrast/{{arch}}-{{variant}}.log",
+        f"{LOGS}/measure_contrast/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.log",
     benchmark:
-        f"{BENCHMARKS}/measure_contrast/{{arch}}-{{variant}}.tsv"
+        f"{BENCHMARKS}/measure_contrast/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(measuring("contrast", lambda wildcards, *known: passes.contrast(*known))),
     params:
-        dataset=DATASET,
-        settings=config["contrast"],
+        measurement=CONTRAST,
+        labels=labels_of,
+        settings=of_network("contrast"),
         device=config["device"],
     script:
-        "../scripts/contrast/measure.py"
+        "../scripts/measure.py"
 
 
 rule summarise_contrast:
     input:
-        csv=measurements("contrast"),
-        code=code("gather_measurements"),
+        csv=shards_of("contrast", "csv"),
+        code=code("summarise", named=lambda wildcards: ["experiments.contrast.summary:summarise"]),
     output:
         csv=csv_output("contrast", "Accuracy against contrast"),
     log:
         f"{LOGS}/summarise_contrast.log",
     conda:
         ENVIRONMENT
+    params:
+        summary="experiments.contrast.summary:summarise",
     script:
-        "../scripts/gather_measurements.py"
+        "../scripts/summarise.py"
 
 
 rule figure_contrast:

@@ -1,7 +1,7 @@
 # Digit conversion on MNIST (Shrikumar et al. 2017, Sec. 4.1).
 
 DIGITS = config["digit_conversion"]
-DIGIT_SPLITS = splits("mnist")
+DIGIT_SPLITS = idx_splits("mnist")
 DIGIT_BUILDER = architecture("digit_convnet").builder
 # `weights` is trained (by this workflow) or published (released by the authors).
 DIGIT_NET = f"{RESULTS}/mnist/digit_convnet-{{weights}}"
@@ -33,7 +33,15 @@ rule train_digit_conversion:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            lambda wildcards: {
+                "kind": "training",
+                "n_images": image_count("mnist", "train"),
+                "n_steps": DIGITS["training"]["epochs"] + DIGITS["x"]["epochs"],
+                "batch_size": DIGITS["training"]["batch_size"],
+                "pixels": 28**2,
+            }
+        ),
     params:
         builder=DIGIT_BUILDER,
         regular=DIGITS["training"],
@@ -88,7 +96,15 @@ rule measure_digit_conversion:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            lambda wildcards: {
+                "kind": "gradient",
+                "n_images": image_count("mnist", "test", DIGITS["n_images"]),
+                "n_steps": 20 * len(DIGITS["tasks"]),
+                "batch_size": DIGITS["batch_size"],
+                "pixels": 28**2,
+            }
+        ),
     params:
         methods=calls("digit_conversion"),
         settings=part_of(

@@ -7,6 +7,8 @@ GENOMICS_BUILDER = architecture("genomics_convnet").builder
 GENOMICS_NET = f"{RESULTS}/genomics/{{weights}}"
 TRAINED_GENOMICS = f"{RESULTS}/genomics/trained"
 PUBLISHED_GENOMICS = f"{RESULTS}/genomics/published"
+# A sequence of four bases per position costs no more than an image with as many pixels.
+SITES = 4 * GENOMICS["length"]
 MOTIFS = [published("pwm_GATA_disc1"), published("pwm_TAL1_known1")]
 
 
@@ -59,7 +61,15 @@ rule train_genomics:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            lambda wildcards: {
+                "kind": "training",
+                "n_images": 4 * GENOMICS["n_per_class"],
+                "n_steps": GENOMICS["training"]["epochs"],
+                "batch_size": GENOMICS["training"]["batch_size"],
+                "pixels": SITES,
+            }
+        ),
     params:
         builder=GENOMICS_BUILDER,
         settings=GENOMICS["training"],
@@ -116,7 +126,15 @@ rule measure_genomics:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            lambda wildcards: {
+                "kind": "gradient",
+                "n_images": GENOMICS["test_sequences"],
+                "n_steps": 200,
+                "batch_size": 128,
+                "pixels": SITES,
+            }
+        ),
     params:
         methods=calls("genomics"),
         settings=part_of("genomics", "background", "n_hits", "strong"),

@@ -1,49 +1,70 @@
 # How the error of IG falls with the number of steps, per quadrature rule (appendix).
 
+IG_CONVERGENCE = "experiments.ig_convergence.run:MEASUREMENT"
+# By network and variant: the settings with the precision of the variant.
+CONVERGENCE = {
+    (network, variant): {**settings, "precision": settings["precision"][variant]}
+    for network, variant in nets_of("ig_convergence")
+    for settings in [settings_of("ig_convergence", network)]
+}
+
 
 rule measure_ig_convergence:
     input:
         model=f"{NET}/model.safetensors",
-        test=SPLITS["test"],
-        code=code("ig_convergence/measure", named=builder),
+        images=test_images,
+        code=code("measure", named=lambda wildcards: [IG_CONVERGENCE, *builder(wildcards)]),
     output:
-        table=f"{NET}/ig_convergence.csv",
-        facts=f"{NET}/ig_convergence.json",
+        table=f"{NET}/ig_convergence/{{scatteritem}}.csv",
+        facts=f"{NET}/ig_convergence/{{scatteritem}}.json",
     log:
-        f"{LOGS}/measure_ig_convergence/{{arch}}-{{variant}}.log",
+        f"{LOGS}/measure_ig_convergence/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.log",
     benchmark:
-        f"{BENCHMARKS}/measure_ig_convergence/{{arch}}-{{variant}}.tsv"
+        f"{BENCHMARKS}/measure_ig_convergence/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            measuring(
+                "ig_convergence",
+                lambda wildcards, _, available: passes.ig_convergence(
+                    CONVERGENCE[wildcards.network, wildcards.variant], available
+                ),
+                "internal_batch_size",
+            )
+        ),
     params:
-        dataset=DATASET,
-        settings=config["ig_convergence"],
+        measurement=IG_CONVERGENCE,
+        labels=labels_of,
+        settings=lambda wildcards: CONVERGENCE[wildcards.network, wildcards.variant],
         device=config["device"],
     script:
-        "../scripts/ig_convergence/measure.py"
+        "../scripts/measure.py"
 
 
 rule summarise_ig_convergence:
     input:
-        csv=measurements("ig_convergence"),
-        code=code("gather_measurements"),
+        csv=shards_of("ig_convergence", "csv"),
+        code=code(
+            "summarise", named=lambda wildcards: ["experiments.ig_convergence.summary:summarise"]
+        ),
     output:
         csv=csv_output("ig_convergence", "Convergence of IG"),
     log:
         f"{LOGS}/summarise_ig_convergence.log",
     conda:
         ENVIRONMENT
+    params:
+        summary="experiments.ig_convergence.summary:summarise",
     script:
-        "../scripts/gather_measurements.py"
+        "../scripts/summarise.py"
 
 
 rule table_ig_convergence:
     input:
         table=rules.summarise_ig_convergence.output.csv,
-        facts=facts("ig_convergence"),
+        facts=shards_of("ig_convergence", "json"),
         published=published("ig_convergence"),
         claims=CLAIMS,
         notebook=notebook("ig_convergence"),

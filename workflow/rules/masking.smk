@@ -3,47 +3,58 @@
 # Attributions and evaluation are spread over shards of the test images: masking.shards of the
 # configuration, or --set-scatter masking=N. The result does not depend on their number.
 
-MASKING = config["masking"]
 # One file per net and shard with a tensor per method, not one per method: a job that imports
 # torch costs seconds before it does anything, and all methods but IG take less than that.
-SHARD = f"{NET}/masking/{{scatteritem}}"
-EXAMPLES = MASKING["examples"]
-
-
-scattergather:
-    masking=MASKING["shards"],
+MASKING_SHARD = f"{NET}/masking/{{scatteritem}}"
+# The variant whose masked images are shown, by network; and the draws of random attributions, which
+# do not depend on net and shard: every net gets the same for an image.
+EXAMPLES_VARIANT = {
+    network: settings_of("masking", network)["examples"]["variant"] for network in NETWORKS
+}
+MASKING_SEED = {
+    network: job_seed(config["seed"], "masking", net.dataset) for network, net in NETWORKS.items()
+}
 
 
 rule attribute_masking:
     input:
         model=f"{NET}/model.safetensors",
-        test=SPLITS["test"],
-        train=SPLITS["train"],
+        images=test_images,
+        references=references,
         code=code(
             "masking/attribute",
             named=lambda wildcards: [
                 *builder(wildcards),
-                *functions("masking", wildcards.variant),
+                *functions("masking", wildcards.network, wildcards.variant),
             ],
         ),
     output:
-        temp(f"{SHARD}/attributions.safetensors"),
+        temp(f"{MASKING_SHARD}/attributions.safetensors"),
     log:
-        f"{LOGS}/attribute_masking/{{arch}}-{{variant}}-{{scatteritem}}.log",
+        f"{LOGS}/attribute_masking/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.log",
     benchmark:
-        f"{BENCHMARKS}/attribute_masking/{{arch}}-{{variant}}-{{scatteritem}}.tsv"
+        f"{BENCHMARKS}/attribute_masking/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.tsv"
     # The longest chain of jobs after the trainings.
     priority: 40
     conda:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        # In blocks, and then joined.
+        **needs(
+            measuring(
+                "masking",
+                lambda wildcards, *known: passes.attributing(
+                    *known, methods_of("masking")(wildcards), wildcards.variant
+                ),
+                "internal_batch_size",
+                lambda wildcards: 2 * len(methods_of("masking")(wildcards)),
+            )
+        ),
     params:
-        methods=lambda wildcards: calls("masking", wildcards.variant),
-        settings=part_of("masking", "precision", "n_images", "batch_size"),
-        # Independent of net and shard: every net gets the same random draws for an image.
-        seed=job_seed(config["seed"], "masking", DATASET),
+        methods=lambda wildcards: calls("masking", wildcards.network, wildcards.variant),
+        settings=of_network("masking", "precision", "n_images", "batch_size"),
+        seed=lambda wildcards: MASKING_SEED[wildcards.network],
         device=config["device"],
     script:
         "../scripts/masking/attribute.py"
@@ -52,24 +63,31 @@ rule attribute_masking:
 rule evaluate_masking:
     input:
         model=f"{NET}/model.safetensors",
-        test=SPLITS["test"],
+        images=test_images,
         attributions=rules.attribute_masking.output[0],
         code=code("masking/evaluate", named=builder),
     output:
-        temp(f"{SHARD}/scores.safetensors"),
+        temp(f"{MASKING_SHARD}/scores.safetensors"),
     log:
-        f"{LOGS}/evaluate_masking/{{arch}}-{{variant}}-{{scatteritem}}.log",
+        f"{LOGS}/evaluate_masking/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.log",
     benchmark:
-        f"{BENCHMARKS}/evaluate_masking/{{arch}}-{{variant}}-{{scatteritem}}.tsv"
+        f"{BENCHMARKS}/evaluate_masking/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.tsv"
     priority: 40
     conda:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            measuring(
+                "masking",
+                lambda wildcards, *known: passes.masking(*known, methods_of("masking")(wildcards)),
+                "masked_batch_size",
+                lambda wildcards: len(methods_of("masking")(wildcards)),
+            )
+        ),
     params:
-        methods=lambda wildcards: list(calls("masking", wildcards.variant)),
-        settings=part_of(
+        methods=methods_of("masking"),
+        settings=of_network(
             "masking",
             "n_images",
             "batch_size",
@@ -94,15 +112,15 @@ rule merge_masking:
         curves=f"{NET}/masking_curves.csv",
         facts=f"{NET}/masking.json",
     log:
-        f"{LOGS}/merge_masking/{{arch}}-{{variant}}.log",
+        f"{LOGS}/merge_masking/{{dataset}}/{{network}}-{{variant}}.log",
     benchmark:
-        f"{BENCHMARKS}/merge_masking/{{arch}}-{{variant}}.tsv"
+        f"{BENCHMARKS}/merge_masking/{{dataset}}/{{network}}-{{variant}}.tsv"
     conda:
         ENVIRONMENT
     params:
-        dataset=DATASET,
-        methods=lambda wildcards: list(calls("masking", wildcards.variant)),
-        bootstrap=MASKING["bootstrap"],
+        labels=labels_of,
+        methods=methods_of("masking"),
+        bootstrap=lambda wildcards: settings_of("masking", wildcards.network)["bootstrap"],
         seed=seed("masking_bootstrap"),
     script:
         "../scripts/masking/merge.py"
@@ -111,31 +129,42 @@ rule merge_masking:
 # A few masked images, for the figure.
 rule examples_masking:
     input:
-        model=f"{RESULTS}/{DATASET}/{EXAMPLES['architecture']}-{EXAMPLES['variant']}/model.safetensors",
-        test=SPLITS["test"],
-        train=SPLITS["train"],
+        model=lambda wildcards: model_of(wildcards.network, EXAMPLES_VARIANT[wildcards.network]),
+        images=test_images,
+        references=references,
         code=code(
             "masking/examples",
             named=lambda wildcards: [
-                architecture(EXAMPLES["architecture"]).builder,
-                *functions("masking", EXAMPLES["variant"]),
+                *builder(wildcards),
+                *functions("masking", wildcards.network, EXAMPLES_VARIANT[wildcards.network]),
             ],
         ),
     output:
-        f"{RESULTS}/{DATASET}/masking_images.safetensors",
+        f"{RESULTS}/{{dataset}}/{{network}}-masked_images.safetensors",
     log:
-        f"{LOGS}/examples_masking.log",
+        f"{LOGS}/examples_masking/{{dataset}}/{{network}}.log",
     benchmark:
-        f"{BENCHMARKS}/examples_masking.tsv"
+        f"{BENCHMARKS}/examples_masking/{{dataset}}/{{network}}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            measuring(
+                "masking",
+                lambda wildcards, settings, _: passes.masked_examples(
+                    settings,
+                    calls("masking", wildcards.network, EXAMPLES_VARIANT[wildcards.network]),
+                ),
+                "internal_batch_size",
+            )
+        ),
     params:
-        methods=calls("masking", EXAMPLES["variant"]),
-        settings=part_of("masking", "precision", "kernel_size", "sigma", "examples"),
-        seed=job_seed(config["seed"], "masking", DATASET),
+        methods=lambda wildcards: calls(
+            "masking", wildcards.network, EXAMPLES_VARIANT[wildcards.network]
+        ),
+        settings=of_network("masking", "precision", "kernel_size", "sigma", "examples"),
+        seed=lambda wildcards: MASKING_SEED[wildcards.network],
         device=config["device"],
     script:
         "../scripts/masking/examples.py"
@@ -143,7 +172,7 @@ rule examples_masking:
 
 rule summarise_masking:
     input:
-        csv=measurements("masking", MASKING["architectures"]),
+        csv=net_files("masking", "masking.csv"),
         code=code("gather_measurements"),
     output:
         csv=csv_output("masking", "Masking metrics"),
@@ -158,7 +187,7 @@ rule summarise_masking:
 rule table_masking:
     input:
         table=rules.summarise_masking.output.csv,
-        facts=facts("masking", MASKING["architectures"]),
+        facts=net_files("masking", "masking.json"),
         published=published("mask_metrics"),
         claims=CLAIMS,
         notebook=notebook("masking"),
@@ -175,7 +204,7 @@ rule table_masking:
 
 rule figure_masking:
     input:
-        curves=measurements("masking", MASKING["architectures"], kind="_curves"),
+        curves=net_files("masking", "masking_curves.csv"),
         code=code("masking/figure"),
     output:
         **figure_outputs("masking", "Masking curves"),
@@ -189,12 +218,12 @@ rule figure_masking:
 
 rule figure_masking_images:
     input:
-        examples=rules.examples_masking.output[0],
+        examples=lambda wildcards: of_dataset(wildcards.network, "masked_images.safetensors"),
         code=code("masking/figure_images"),
     output:
-        **figure_outputs("masking", "Masked images", part="images"),
+        **network_figure_outputs("masking", "Masked images", part="images"),
     log:
-        f"{LOGS}/figure_masking_images.log",
+        f"{LOGS}/figure_masking_images/{{network}}.log",
     conda:
         ENVIRONMENT
     script:

@@ -1,50 +1,66 @@
 # Mean absolute relative difference between IG and Input×Gradient (Sec. 4.1).
 
+MEAN_RELATIVE_DIFFERENCE = "experiments.mean_relative_difference.run:MEASUREMENT"
+
 
 rule measure_mean_relative_difference:
     input:
         model=f"{NET}/model.safetensors",
-        test=SPLITS["test"],
-        code=code("mean_relative_difference/measure", named=builder),
+        images=test_images,
+        code=code(
+            "measure", named=lambda wildcards: [MEAN_RELATIVE_DIFFERENCE, *builder(wildcards)]
+        ),
     output:
-        table=f"{NET}/mean_relative_difference.csv",
-        facts=f"{NET}/mean_relative_difference.json",
+        table=f"{NET}/mean_relative_difference/{{scatteritem}}.csv",
+        facts=f"{NET}/mean_relative_difference/{{scatteritem}}.json",
     log:
-        f"{LOGS}/measure_mean_relative_difference/{{arch}}-{{variant}}.log",
+        f"{LOGS}/measure_mean_relative_difference/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.log",
     benchmark:
-        f"{BENCHMARKS}/measure_mean_relative_difference/{{arch}}-{{variant}}.tsv"
+        f"{BENCHMARKS}/measure_mean_relative_difference/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.tsv"
     priority: 10
     conda:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        gpu=GPU,
+        **needs(
+            measuring(
+                "mean_relative_difference",
+                lambda wildcards, *known: passes.mean_relative_difference(*known),
+                "internal_batch_size",
+            )
+        ),
     params:
-        dataset=DATASET,
-        settings=config["mean_relative_difference"],
+        measurement=MEAN_RELATIVE_DIFFERENCE,
+        labels=labels_of,
+        settings=of_network("mean_relative_difference"),
         device=config["device"],
     script:
-        "../scripts/mean_relative_difference/measure.py"
+        "../scripts/measure.py"
 
 
 rule summarise_mean_relative_difference:
     input:
-        csv=measurements("mean_relative_difference"),
-        code=code("gather_measurements"),
+        csv=shards_of("mean_relative_difference", "csv"),
+        code=code(
+            "summarise",
+            named=lambda wildcards: ["experiments.mean_relative_difference.summary:summarise"],
+        ),
     output:
         csv=csv_output("mean_relative_difference", "Mean absolute relative difference"),
     log:
         f"{LOGS}/summarise_mean_relative_difference.log",
     conda:
         ENVIRONMENT
+    params:
+        summary="experiments.mean_relative_difference.summary:summarise",
     script:
-        "../scripts/gather_measurements.py"
+        "../scripts/summarise.py"
 
 
 rule table_mean_relative_difference:
     input:
         table=rules.summarise_mean_relative_difference.output.csv,
-        facts=facts("mean_relative_difference"),
+        facts=shards_of("mean_relative_difference", "json"),
         published=published("accuracy_mard"),
         claims=CLAIMS,
         notebook=notebook("mean_relative_difference"),

@@ -1,40 +1,47 @@
-# The regular net, the net stripped of its biases, and the X-DNN.
+# The regular net, the net stripped of its biases, and the X-DNN. `net` is NETWORK-VARIANT: which
+# rule makes the weights of a net depends on both.
 
 
 rule train:
     input:
         start=training_start,
-        train=SPLITS["train"],
-        validation=SPLITS["validation"],
-        code=code("train", named=builder),
+        train=lambda wildcards: training_images(wildcards.dataset),
+        validation=validation_images,
+        code=code("train", named=lambda wildcards: [net_builder(wildcards)]),
     output:
-        model=f"{NET}/model.safetensors",
+        model=NET_FILE,
         history=report(
-            f"{NET}/history.csv",
+            f"{RESULTS}/{{dataset}}/{{net}}/history.csv",
             caption="../report/history.rst",
             category="Training",
-            labels={"architecture": "{arch}", "variant": "{variant}"},
+            labels={"data set": "{dataset}", "net": "{net}"},
         ),
     log:
-        f"{LOGS}/train/{{arch}}-{{variant}}.log",
+        f"{LOGS}/train/{{dataset}}/{{net}}.log",
     benchmark:
-        f"{BENCHMARKS}/train/{{arch}}-{{variant}}.tsv"
+        f"{BENCHMARKS}/train/{{dataset}}/{{net}}.tsv"
     wildcard_constraints:
-        variant="regular|x",
+        net=one_of(TRAINED),
     # The trainings are the longest chain: start them before anything else.
     priority: 50
     conda:
         ENVIRONMENT
-    threads: config["threads"]
+    threads: config["threads"] * config["training"]["devices"]
     resources:
-        gpu=GPU,
+        **needs(training_work, GPU * config["training"]["devices"]),
     params:
-        builder=lambda wildcards: architecture(wildcards.arch).builder,
-        arguments=network_arguments,
+        builder=net_builder,
+        arguments=net_arguments,
         settings=training_settings,
+        preprocessing=lambda wildcards: entry_of(wildcards).space.model_dump(mode="json"),
         precision=config["training"]["precision"],
-        checkpoint=f"{NET}/training.ckpt",
-        seed=seed("train"),
+        devices=config["training"]["devices"],
+        nodes=config["training"]["nodes"],
+        checkpoint_minutes=config["training"]["checkpoint_minutes"],
+        checkpoint=f"{RESULTS}/{{dataset}}/{{net}}/training.ckpt",
+        seed=lambda wildcards: job_seed(
+            config["seed"], "train", network_of(wildcards), variant_of(wildcards)
+        ),
         device=config["device"],
     script:
         "../scripts/train.py"
@@ -42,18 +49,67 @@ rule train:
 
 rule strip_biases:
     input:
-        model=f"{RESULTS}/{DATASET}/{{arch}}-regular/model.safetensors",
-        code=code("strip_biases", named=builder),
+        model=lambda wildcards: model_of(network_of(wildcards), "regular"),
+        code=code("strip_biases", named=lambda wildcards: [net_builder(wildcards)]),
     output:
-        model=f"{RESULTS}/{DATASET}/{{arch}}-stripped/model.safetensors",
+        model=NET_FILE,
     log:
-        f"{LOGS}/strip_biases/{{arch}}.log",
+        f"{LOGS}/strip_biases/{{dataset}}/{{net}}.log",
     benchmark:
-        f"{BENCHMARKS}/strip_biases/{{arch}}.tsv"
+        f"{BENCHMARKS}/strip_biases/{{dataset}}/{{net}}.tsv"
+    wildcard_constraints:
+        net=one_of(STRIPPED),
     priority: 50
     conda:
         ENVIRONMENT
     params:
-        stripped=lambda wildcards: dict(architecture(wildcards.arch).stripped),
+        stripped=lambda wildcards: dict(architecture(entry_of(wildcards).architecture).stripped),
     script:
         "../scripts/strip_biases.py"
+
+
+# --- weights that somebody else trained ---------------------------------------------------------
+
+
+rule fetch_torchvision_weights:
+    input:
+        code=code("fetch_torchvision_weights"),
+    output:
+        f"{RESULTS}/{{released}}/fetched.json",
+    log:
+        f"{LOGS}/fetch_torchvision_weights/{{released}}.log",
+    wildcard_constraints:
+        released=one_of(TORCHVISION),
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        data=config["data"],
+        torchvision=lambda wildcards: torchvision_name(TORCHVISION[wildcards.released]),
+    script:
+        "../scripts/fetch_torchvision_weights.py"
+
+
+rule read_weights:
+    input:
+        unpack(weights_files),
+        code=code("read_weights", named=lambda wildcards: [net_builder(wildcards)]),
+    output:
+        model=NET_FILE,
+    log:
+        f"{LOGS}/read_weights/{{dataset}}/{{net}}.log",
+    benchmark:
+        f"{BENCHMARKS}/read_weights/{{dataset}}/{{net}}.tsv"
+    wildcard_constraints:
+        net=one_of(READ),
+    priority: 50
+    conda:
+        ENVIRONMENT
+    params:
+        released=lambda wildcards: released(entry_of(wildcards), variant_of(wildcards)),
+        data=config["data"],
+        builder=net_builder,
+        arguments=net_arguments,
+        preprocessing=lambda wildcards: entry_of(wildcards).space.model_dump(mode="json"),
+    script:
+        "../scripts/read_weights.py"

@@ -1,4 +1,7 @@
-"""Split a data set, and measure the normalisation on its training part (rule prepare_dataset)."""
+"""Split a data set of idx files into stores, and measure the normalisation on its training part.
+
+Rule prepare_dataset.
+"""
 
 from pathlib import Path
 
@@ -6,8 +9,7 @@ import torch
 
 from experiments.data.catalogue import load_dataset
 from experiments.data.images import load_image_dataset, normalisation, split_train_validation
-from experiments.data.tensors import ImageTensors
-from experiments.files import save_split
+from experiments.data.stores import StoreWriter
 from experiments.job import Job
 
 with Job(snakemake) as job:
@@ -27,15 +29,19 @@ with Job(snakemake) as job:
         "test": (official["test"], range(len(official["test"].labels))[:limit]),
     }
     for split, (source, indices) in parts.items():
-        images = torch.from_numpy(source.images[list(indices)]).unsqueeze(1)
-        labels = torch.from_numpy(source.labels[list(indices)])
         facts = {
             "dataset": dataset.name,
+            "label_space": dataset.name,
             "split": split,
-            "n_images": len(labels),
             "class_names": source.class_names,
             "digests": source.digests,
             "split_seed": params.seed,
+            "mean": mean,
+            "std": std,
         }
-        save_split(snakemake.output[split], ImageTensors(images, labels, mean, std), facts)
-        job.log.info("%s: %d images, mean %s, std %s", split, len(labels), mean, std)
+        with StoreWriter(snakemake.output[split], facts) as store:
+            store.append(
+                torch.from_numpy(source.images[list(indices)]).unsqueeze(1),
+                torch.from_numpy(source.labels[list(indices)]),
+            )
+        job.log.info("%s: %d images, mean %s, std %s", split, len(indices), mean, std)

@@ -1,4 +1,4 @@
-"""Remove the biases of a trained net, without training it further."""
+"""Remove the biases of a net, without training it further."""
 
 from experiments.job import Job
 from experiments.networks.checkpoints import load_model, read_header, save_model
@@ -8,5 +8,12 @@ with Job(snakemake) as job:
     path = snakemake.input.model
     header = read_header(path)
     arguments = {**header["arguments"], "bias": False, **snakemake.params.stripped}
-    model = remove_biases(load_model(path))
-    save_model(model, snakemake.output.model, header["builder"], arguments, job.facts([path]))
+    save_model(
+        remove_biases(load_model(path)),
+        snakemake.output.model,
+        header["builder"],
+        arguments,
+        job.facts([path]),
+        header["preprocessing"],
+        header["outputs"],
+    )

@@ -4,42 +4,55 @@ from importlib.metadata import version
 
 import pandas as pd
 
-from experiments.files import load_split, split_facts
-from experiments.job import Job
+from experiments.data.open_images import open_images, open_training_images, training_space
+from experiments.job import Job, sha256_of
 from experiments.networks.checkpoints import build_network, load_model, read_header, save_model
+from experiments.networks.folding import without_normalisation
+from experiments.networks.parallel_training import train_network
+from experiments.networks.resumption import discard_checkpoint
 from experiments.networks.settings import TrainingSettings
-from experiments.networks.training import launch_fabric, train
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
-    training_data, validation_data = load_split(files.train), load_split(files.validation)
+    preprocessing, classes, outputs = training_space(files.train, params.preprocessing)
     if files.start:
         model = load_model(files.start)
         arguments = read_header(files.start)["arguments"]
     else:
-        arguments = {
-            "num_classes": len(split_facts(files.train)["class_names"]),
-            "in_channels": training_data.images.shape[1],
-            **params.arguments,
-        }
+        arguments = {**params.arguments, "num_classes": len(classes)}
         model = build_network(params.builder, arguments)
 
-    result = train(
+    result = train_network(
         model,
-        training_data,
-        validation_data,
+        open_training_images(files.train, preprocessing, outputs),
+        open_images(files.validation, preprocessing, outputs),
         TrainingSettings.from_mapping(params.settings),
         job.seed,
-        launch_fabric(job.device, params.precision),
+        job.device,
+        params.precision,
+        params.devices,
+        params.nodes,
         checkpoint=params.checkpoint,
+        checkpoint_minutes=params.checkpoint_minutes,
         progress=job.label,
+        identity={
+            "builder": params.builder,
+            "arguments": arguments,
+            "data": [sha256_of(path) for path in (files.train, files.validation)],
+        },
     )
-    history = pd.DataFrame(result.history)
-    history.to_csv(snakemake.output.history, index=False, float_format="%.6g")
-    facts = job.facts(
-        [files.train, files.validation],
-        best_epoch=result.best_epoch,
-        validation_top1=result.history[result.best_epoch]["validation_top1"],
-        lightning_fabric=version("lightning-fabric"),
-    )
-    save_model(model, snakemake.output.model, params.builder, arguments, facts)
+    # Of the processes of several machines, each of which runs this script, one writes.
+    if result.rank == 0:
+        history = pd.DataFrame(result.history)
+        history.to_csv(snakemake.output.history, index=False, float_format="%.6g")
+        facts = job.facts(
+            [files.train, files.validation],
+            best_epoch=result.best_epoch,
+            validation_top1=result.history[result.best_epoch]["validation_top1"],
+            lightning_fabric=version("lightning-fabric"),
+        )
+        model, arguments = without_normalisation(model, arguments)
+        save_model(
+            model, snakemake.output.model, params.builder, arguments, facts, preprocessing, outputs
+        )
+        discard_checkpoint(params.checkpoint)

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import builtins
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, fx, nn
 
+from xgradient import tracing
 from xgradient.deeplift.operations import UnsupportedOperationError
 from xgradient.deeplift.signals import Signal
-from xgradient.models.pooling import MaxPool2d
-
-
-class _Tracer(fx.Tracer):
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        # It looks at its values, which no graph can show. Up to rounding it is max pooling.
-        return isinstance(m, MaxPool2d) or super().is_leaf_module(m, module_qualified_name)
 
 
 def trace(model: nn.Module) -> tuple[fx.Graph, nn.Module]:
@@ -41,16 +34,10 @@ def trace(model: nn.Module) -> tuple[fx.Graph, nn.Module]:
     UnsupportedOperationError
         If the code of the network cannot be traced.
     """
-    tracer = _Tracer()
-    # A layer of torch.nn is one operation only as part of another module. And fx leaves the
-    # constants that it meets as attributes of what it traces: of this copy, not of the model.
-    root = nn.Sequential(model) if tracer.is_leaf_module(model, "") else copy.copy(model)
     try:
-        return tracer.trace(root), root
-    except Exception as error:
-        raise UnsupportedOperationError(
-            f"torch.fx cannot show the operations of {type(model).__name__} as a graph: {error}"
-        ) from error
+        return tracing.trace(model)
+    except tracing.UntraceableError as error:
+        raise UnsupportedOperationError(str(error)) from error
 
 
 @dataclass(frozen=True)

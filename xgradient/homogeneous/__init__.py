@@ -8,8 +8,9 @@ X-DNN: its Integrated Gradients from the zero baseline have the closed form
 """
 
 from xgradient._inputs import evaluation_mode
-from xgradient.homogeneous._structure import NotHomogeneousError
+from xgradient.homogeneous._structure import BIAS_NAME, NotHomogeneousError
 from xgradient.homogeneous.biases import remove_biases
+from xgradient.homogeneous.folding import fold_batchnorm
 from xgradient.homogeneous.verification import (
     check_homogeneous,
     homogeneity_degree,
@@ -17,9 +18,11 @@ from xgradient.homogeneous.verification import (
 )
 
 __all__ = [
+    "BIAS_NAME",
     "NotHomogeneousError",
     "check_homogeneous",
     "evaluation_mode",
+    "fold_batchnorm",
     "homogeneity_degree",
     "remove_biases",
     "verify_homogeneous",

@@ -86,7 +86,7 @@ def _degree_of_call(
 ) -> tuple[bool, float | None]:
     """Whether every output scales by one power of the factor of all arguments, and which."""
     outputs = {
-        scale: _floating_tensors(call(*_scaled(args, scale), **_scaled(kwargs, scale)))
+        scale: floating_tensors(call(*_scaled(args, scale), **_scaled(kwargs, scale)))
         for scale in (1.0, *_SCALES)
     }
     degrees = []
@@ -110,8 +110,8 @@ def _degree_of_outputs(outputs: dict[float, Tensor]) -> tuple[bool, float | None
     tolerance = relative_tolerance(outputs[1.0].dtype)
     for scale, output in outputs.items():
         expected = outputs[1.0].double() * scale**degree
-        allowed = tolerance * _row_peaks(expected)
-        if (_row_peaks(output.double() - expected) > allowed).any():
+        allowed = tolerance * row_peaks(expected)
+        if (row_peaks(output.double() - expected) > allowed).any():
             return False, None
     return True, degree
 
@@ -120,7 +120,7 @@ def _peak(values: Tensor) -> float:
     return float(values.abs().max()) if values.numel() else 0.0
 
 
-def _row_peaks(values: Tensor) -> Tensor:
+def row_peaks(values: Tensor) -> Tensor:
     """Largest absolute value of each row, so that a row of small outputs is judged by itself."""
     rows = values.flatten(1) if values.ndim > 1 else values.reshape(1, -1)
     return rows.abs().amax(1) if rows.numel() else rows.new_zeros(1)
@@ -139,11 +139,11 @@ def _scaled(arguments: Any, scale: float) -> Any:
     return arguments
 
 
-def _floating_tensors(outputs: Any) -> list[Tensor]:
+def floating_tensors(outputs: Any) -> list[Tensor]:
     if isinstance(outputs, Tensor):
         return [outputs.clone()] if outputs.is_floating_point() else []
     if isinstance(outputs, dict):
         outputs = outputs.values()
     elif not isinstance(outputs, (tuple, list)):
         return []
-    return [tensor for output in outputs for tensor in _floating_tensors(output)]
+    return [tensor for output in outputs for tensor in floating_tensors(output)]

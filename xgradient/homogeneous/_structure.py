@@ -6,8 +6,8 @@ import re
 
 from torch import nn
 
-# Fixup residual blocks name their scalar biases bias1a, bias1b, bias2a, ... (Zhang et al. 2019).
 BIAS_NAME = re.compile(r"bias(\d+[a-z]?)?")
+"""Names of biases. Fixup residual blocks have bias1a, bias1b, bias2a, ... (Zhang et al. 2019)."""
 
 
 NORMALISATIONS = (
@@ -75,9 +75,8 @@ def described(model: nn.Module, name: str, module: nn.Module) -> str:
 def normalisation_message(model: nn.Module, name: str, module: nn.Module) -> str:
     return (
         f"{described(model, name, module)} normalises its input, which is not homogeneous of "
-        "degree 1: fold a BatchNorm into the convolution before it "
-        "(torch.nn.utils.fusion.fuse_conv_bn_eval), or use a net without normalisation such as a "
-        "Fixup ResNet"
+        "degree 1: fold a BatchNorm into the layer before it with fold_batchnorm, or use a net "
+        "without normalisation such as a Fixup ResNet"
     )
 
 

@@ -35,6 +35,7 @@ def remove_biases(model: nn.Module) -> nn.Module:
     ------
     NotHomogeneousError
         If the net holds a normalisation layer: without its bias it is still not homogeneous.
+        `fold_batchnorm` removes a BatchNorm.
 
     References
     ----------

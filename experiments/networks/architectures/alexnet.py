@@ -6,5 +6,5 @@ ARCHITECTURE = Architecture(
     key="alexnet",
     name="AlexNet",
     builder="xgradient.models.alexnet:AlexNet",
-    options=("dropout",),
+    options=("geometry", "dropout"),
 )

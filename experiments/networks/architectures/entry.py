@@ -26,10 +26,13 @@ class Architecture:
         ``"package.module:function"``; returns a `torch.nn.Module` that maps inputs (N, ...) to
         logits (N, K). One that has an X-DNN takes ``bias``, which is false for it.
     images : bool, optional
-        Whether it classifies images of any data set: its builder then takes ``num_classes``,
-        ``in_channels`` and ``geometry`` as well. Others belong to one experiment.
+        Whether it classifies images of any data set: its builder then takes ``num_classes`` and
+        ``in_channels`` as well. Others belong to one experiment.
+    arguments : mapping, optional
+        Further arguments of the builder that are always the same.
     options : tuple of str, optional
-        Further arguments of the builder that the section ``networks`` of the configuration gives.
+        Further arguments of the builder that an entry of the section ``networks`` of the
+        configuration gives: ``"geometry"``, ``"dropout"``.
     stripped : mapping, optional
         Arguments that differ when the biases of a trained net are removed.
     """
@@ -38,5 +41,6 @@ class Architecture:
     name: str
     builder: str
     images: bool = True
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     stripped: Mapping[str, Any] = field(default_factory=dict)

@@ -6,5 +6,5 @@ ARCHITECTURE = Architecture(
     key="vgg16",
     name="VGG16",
     builder="xgradient.models.vgg:VGG16",
-    options=("dropout",),
+    options=("geometry", "dropout"),
 )

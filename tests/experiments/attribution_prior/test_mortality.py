@@ -106,7 +106,7 @@ def test_without_a_fallback_what_cannot_be_had_stops(nhanes, nhefs, mirror, tmp_
 
 def test_a_fallback_that_cannot_be_had_stops(nhanes, nhefs, mirror, tmp_path):
     broken = nhefs.model_copy(update={"sources": ()})
-    with pytest.raises(FetchError, match="nhefs: no source"):
+    with pytest.raises(FetchError, match="nhefs: not published anywhere"):
         fetch_table(nhanes, broken, tmp_path / "data")
 
 

@@ -14,7 +14,7 @@ import pytest
 from experiments.attribution_prior.table import MortalityTable, read_mortality
 from experiments.data.catalogue import Dataset, DigestError, load_dataset
 from experiments.data.fetch import fetch_dataset
-from experiments.data.sections import Mortality
+from experiments.data.mortality_section import Mortality
 from tests.experiments.data.helpers import DESCRIBED, NOWHERE, declare
 
 

@@ -15,10 +15,11 @@ ROWS = [
     ("alexnet", "regular", 1.0, 80.0),
     ("alexnet", "regular", 0.1, 20.0),
 ]
-TABLE = pd.DataFrame(ROWS, columns=["arch", "variant", "alpha", "top1"])
+TABLE = pd.DataFrame(ROWS, columns=["network", "variant", "alpha", "top1"])
+TABLE["architecture"] = TABLE["network"]
 
 
-def test_a_panel_per_architecture_and_a_line_per_variant():
+def test_a_panel_per_network_and_a_line_per_variant():
     figure = plot_contrast(TABLE)
     # In the order of the table.
     assert titles(figure) == ["VGG16", "AlexNet"]

@@ -12,6 +12,7 @@ from tests.experiments.data.helpers import Server
 @pytest.fixture(autouse=True)
 def no_mirror(monkeypatch):
     monkeypatch.delenv("XGRADIENT_MIRROR", raising=False)
+    monkeypatch.delenv("PIP_INDEX_URL", raising=False)
     for variable in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(variable, raising=False)
 

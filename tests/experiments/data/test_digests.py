@@ -68,6 +68,24 @@ def test_git_blobs_need_no_size(server, tmp_path):
             read_verified(tmp_path / "hello", HELLO)
 
 
+# SHA-256 and MD5 of b"hello\n", as sha256sum and md5sum print them.
+PREFIXED = DataFile(name="hello", sha256_prefix="5891b5b522d5")
+MD5 = DataFile(name="hello", md5="b1946ac92492d2347c6235b4d2611184")
+
+
+@pytest.mark.parametrize("file", [PREFIXED, MD5])
+def test_digests_of_publishers_that_state_no_size(server, tmp_path, file):
+    server.answers["hello"] = body(b"hello\n", length="absent")
+    (fetched,) = fetch_dataset(make_dataset(server.source(), files=(file,)), tmp_path, **FAST)
+    assert fetched.digest == file.digest and fetched.size == 6
+    assert read_verified(tmp_path / "hello", file) == b"hello\n"
+    for wrong in (b"hello", b"", b"Hello\n"):
+        (tmp_path / "hello").write_bytes(wrong)
+        assert "not the expected ones" in find_problem(tmp_path / "hello", file)
+        with pytest.raises(DigestError, match=f"expected {file.digest}"):
+            read_verified(tmp_path / "hello", file)
+
+
 @pytest.mark.parametrize("content", [b"hello", b"hello\n\n", b"", GOOD])
 def test_other_bytes_are_no_git_blob_of_unknown_size(server, tmp_path, content):
     server.answers["hello"] = body(content, length="absent")

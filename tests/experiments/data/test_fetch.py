@@ -55,6 +55,14 @@ def test_only_missing_files_are_fetched(server, tmp_path):
     assert server.requests == ["/b"] and fetched[0].source == "already present"
 
 
+def test_only_the_files_that_are_wanted_are_fetched(server, tmp_path):
+    server.answers["b"] = body(b"B")
+    dataset = make_dataset(server.source(), a=b"A", b=b"B")
+    (fetched,) = fetch_dataset(dataset, tmp_path, only=["b"], **FAST)
+    assert server.requests == ["/b"] and fetched.name == "b"
+    assert not (tmp_path / "a").exists()
+
+
 def test_a_wrong_file_is_moved_aside_once_a_good_one_is_there(server, tmp_path, caplog):
     server.answers["good"] = body(GOOD)
     dataset = make_dataset(server.source())

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from experiments.data.catalogue import Dataset, DigestError, load_dataset
+from experiments.data.image_sections import Images, Split
 from experiments.data.images import (
     load_image_dataset,
     normalisation,
     split_train_validation,
 )
-from experiments.data.sections import Images, Split
 from tests.experiments.data.helpers import DESCRIBED, NOWHERE, declare, mnist_subset, write_idx
 
 

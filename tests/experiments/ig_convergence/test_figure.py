@@ -17,7 +17,8 @@ ROWS = [
     )
     for n_steps, value in values
 ]
-TABLE = pd.DataFrame(ROWS, columns=["arch", "variant", "method", "n_steps", "mean_abs_difference"])
+COLUMNS = ["network", "variant", "method", "n_steps", "mean_abs_difference"]
+TABLE = pd.DataFrame(ROWS, columns=COLUMNS).assign(architecture="alexnet")
 PAPER = pd.DataFrame({"n_steps": [1, 2], "abs_difference_to_ig300": [0.004, 0.002]})
 
 

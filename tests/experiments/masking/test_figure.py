@@ -24,7 +24,8 @@ def score(variant, method, curve, fraction):
 TABLE = pd.DataFrame(
     [
         {
-            "arch": "alexnet",
+            "network": "alexnet",
+            "architecture": "alexnet",
             "variant": variant,
             "method": method,
             "curve": curve,

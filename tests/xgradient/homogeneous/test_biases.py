@@ -8,7 +8,6 @@ import pytest
 import torch
 from hypothesis import given
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from tests.oracles.helpers import slowly
 from tests.oracles.nets import nets
@@ -16,6 +15,7 @@ from xgradient.homogeneous import (
     NotHomogeneousError,
     check_homogeneous,
     evaluation_mode,
+    fold_batchnorm,
     remove_biases,
 )
 
@@ -91,7 +91,6 @@ def test_normalisation_is_refused_by_name_with_advice(layer):
 
 
 def test_the_advice_for_batch_norm_works():
-    conv, norm = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)
-    norm.running_mean += 1
-    folded = nn.Sequential(fuse_conv_bn_eval(conv.eval(), norm.eval()), nn.ReLU(), nn.Flatten())
-    check_homogeneous(remove_biases(folded), torch.randn(1, 1, 6, 6))
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten())
+    net[1].running_mean += 1
+    check_homogeneous(remove_biases(fold_batchnorm(net)), torch.randn(1, 1, 6, 6))

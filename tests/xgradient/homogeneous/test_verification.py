@@ -20,7 +20,7 @@ def test_normalisation_found_in_the_structure():
     net = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.Sequential(nn.ReLU(), nn.BatchNorm2d(2)))
     error = refused(net, torch.randn(1, 1, 6, 6))
     assert error.module_name == "1.1"
-    assert "fuse_conv_bn_eval" in str(error)
+    assert "fold_batchnorm" in str(error)
 
 
 def test_a_zero_bias_is_no_bias(inputs):

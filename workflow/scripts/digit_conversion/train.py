@@ -8,7 +8,7 @@ from experiments.digit_conversion.network import scale_input, train_twins
 from experiments.files import load_split
 from experiments.job import Job
 from experiments.networks.checkpoints import build_network, save_model
-from experiments.networks.training import launch_fabric
+from experiments.networks.launch import launch_fabric
 
 with Job(snakemake) as job:
     files, params, results = snakemake.input, snakemake.params, snakemake.output

@@ -4,9 +4,10 @@ import pandas as pd
 
 from experiments.genomics.storage import load_sequences
 from experiments.genomics.training import train_genomics_convnet
-from experiments.job import Job
+from experiments.job import Job, sha256_of
 from experiments.networks.checkpoints import build_network, save_model
-from experiments.networks.training import launch_fabric
+from experiments.networks.launch import launch_fabric
+from experiments.networks.resumption import discard_checkpoint
 
 with Job(snakemake) as job:
     params = snakemake.params
@@ -25,8 +26,10 @@ with Job(snakemake) as job:
         progress=job.label,
         fabric=launch_fabric(job.device),
         checkpoint=params.checkpoint,
+        identity={"builder": params.builder, "data": sha256_of(snakemake.input.sequences)},
     )
     history = pd.DataFrame(result.history)
     history.to_csv(snakemake.output.history, index=False, float_format="%.6g")
     facts = job.facts([snakemake.input.sequences], best_epoch=result.best_epoch)
     save_model(model, snakemake.output.model, params.builder, {}, facts)
+    discard_checkpoint(params.checkpoint)

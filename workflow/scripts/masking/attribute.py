@@ -3,25 +3,26 @@
 import torch
 
 from experiments.attributions import load_attributions
-from experiments.files import load_split, save_tensors
+from experiments.files import save_tensors
 from experiments.job import Job
-from experiments.masking.run import attribute_blocks, shard_blocks
-from experiments.networks.checkpoints import load_model
+from experiments.masking.run import attribute_blocks
+from experiments.networks.image_network import load_network
+from experiments.shards import blocks_of, shard_of
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
     settings, wildcards = params.settings, snakemake.wildcards
-    model = load_model(files.model).to(job.device, memory_format=torch.channels_last)
-    data = load_split(files.test, settings["n_images"])
-    blocks = shard_blocks(len(data), settings["batch_size"], wildcards.scatteritem)
+    network = load_network(files.model, job.device)
+    data = network.open_images(files.images)
+    blocks = blocks_of(data.choose(settings["n_images"]), settings["batch_size"])
     attributions = attribute_blocks(
-        model,
+        network.model,
         data,
-        load_split(files.train),
-        job.progress(blocks, "blocks"),
+        network.open_images(files.references),
+        job.progress(shard_of(blocks, wildcards.scatteritem), "blocks"),
         load_attributions(params.methods),
         job.seed,
         getattr(torch, settings["precision"][wildcards.variant]),
     )
-    facts = job.facts([files.model, files.test, files.train])
+    facts = job.facts([files.model, files.images, files.references])
     save_tensors(snakemake.output[0], attributions, facts)

@@ -1,25 +1,23 @@
 """Mask the images of one shard by their attributions, and evaluate the net."""
 
-import torch
-
-from experiments.files import load_split, load_tensors, save_tensors
+from experiments.files import load_tensors, save_tensors
 from experiments.job import Job
-from experiments.masking.run import shard_blocks
 from experiments.masking.scores import score_blocks
-from experiments.networks.checkpoints import load_model
+from experiments.networks.image_network import load_network
+from experiments.shards import blocks_of, shard_of
 
 with Job(snakemake) as job:
     files, settings = snakemake.input, snakemake.params.settings
-    model = load_model(files.model).to(job.device, memory_format=torch.channels_last)
-    data = load_split(files.test, settings["n_images"])
-    blocks = shard_blocks(len(data), settings["batch_size"], snakemake.wildcards.scatteritem)
+    network = load_network(files.model, job.device)
+    data = network.open_images(files.images)
+    blocks = blocks_of(data.choose(settings["n_images"]), settings["batch_size"])
     attributions, attributed = load_tensors(files.attributions)
     scores = score_blocks(
-        model,
+        network.model,
         data,
         {method: attributions[method] for method in snakemake.params.methods},
-        job.progress(blocks, "blocks"),
+        job.progress(shard_of(blocks, snakemake.wildcards.scatteritem), "blocks"),
         settings,
     )
-    facts = job.facts([files.model, files.test], attributions=attributed)
+    facts = job.facts([files.model, files.images], attributions=attributed)
     save_tensors(snakemake.output[0], scores, facts)

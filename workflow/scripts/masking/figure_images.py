@@ -7,4 +7,4 @@ from experiments.masking.figure import plot_masked_images
 with Job(snakemake):
     tensors, header = load_drawing(snakemake.input.examples, "classes", "methods", "fractions")
     figure = plot_masked_images(tensors, **header)
-    save_figure(figure, snakemake.output.images_pdf, snakemake.output.images_png)
+    save_figure(figure, snakemake.output.pdf, snakemake.output.png)

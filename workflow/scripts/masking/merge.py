@@ -10,12 +10,12 @@ with Job(snakemake) as job:
     shards, facts = zip(*map(load_tensors, snakemake.input.scores), strict=True)
     scores = merge_scores(shards)
     merged = {method: scores[method] for method in params.methods}
-    areas = image_areas(merged)
-    labels = {"dataset": params.dataset, **snakemake.wildcards}
+    images = [index for shard in shards if shard for index in shard["images"].tolist()]
+    areas = image_areas(merged, images)
     for path, frame in (
         (results.table, summarise(areas, **params.bootstrap, seed=job.seed)),
         (results.images, areas),
         (results.curves, mean_curves(merged)),
     ):
-        label_rows(frame, **labels).to_csv(path, index=False)
+        label_rows(frame, **params.labels).to_csv(path, index=False)
     job.write_facts(results.facts, shards=facts)

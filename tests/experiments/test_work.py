@@ -1,0 +1,193 @@
+"""The work of experiments: small cases counted by hand, and what really passes through a net."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from experiments import work
+from experiments.attribution_maps.run import attribute
+from experiments.masking.examples import mask_examples
+from experiments.masking.run import attribute_blocks
+from experiments.masking.scores import score_blocks
+from experiments.named import import_named
+from experiments.shards import blocks_of
+from experiments.work import Work
+from tests.experiments.helpers import attributions
+from tests.experiments.pixels import random_images
+
+MASKING = {
+    "n_images": 2,
+    "n_steps": 4,
+    "batch_size": 1,
+    "precision": {"regular": "float32", "x": "float64"},
+    "fractions": {"minimum": 0.1, "maximum": 1.0, "count": 3},
+    "insertion_deletion": 4,
+    "masked_batch_size": 10,
+    "kernel_size": None,
+    "sigma": None,
+    "examples": {"variant": "x", "n_images": 2, "fractions": [0.1, 1.0]},
+}
+
+
+def test_accuracy_and_contrast_evaluate_every_image():
+    assert work.accuracy({"n_images": None}, 7) == Work(7, forward=7)
+    assert work.accuracy({"n_images": 2}, 7) == Work(2, forward=2)
+    assert work.contrast({"n_images": 9, "alphas": [1.0, 0.5, 0.1]}, 2) == Work(2, forward=6)
+
+
+def test_relative_difference_takes_the_images_of_every_precision():
+    n_images = {"float32": 3, "float64": 1, "bfloat16": 2, "tf32": 9}
+    done = work.mean_relative_difference({"n_images": n_images, "n_steps": 8}, 4)
+    # IG and Input×Gradient: 9 gradients; of the last precision there are only 4 images.
+    assert done == Work(10, gradient=27, gradient_float64=9, gradient_rounded=54)
+    assert done.n_passes == 27 + 2 * 9 + 54 and done.kind == "gradient"
+
+
+def test_convergence_has_one_reference_and_leaves_one_step_of_the_trapezoid_rule_out():
+    settings = {
+        "n_images": 2,
+        "reference_steps": 10,
+        "methods": ["gausslegendre", "riemann_trapezoid"],
+        "n_steps": [1, 4],
+        "precision": "float32",
+    }
+    n_gradients = 2 * (10 + 1 + 4 + 4)
+    assert work.ig_convergence(settings, 100) == Work(2, gradient=n_gradients)
+    double = {**settings, "precision": "float64"}
+    assert work.ig_convergence(double, 100) == Work(2, gradient_float64=n_gradients)
+
+
+def test_attributions_of_two_images_by_two_methods():
+    regular = work.attributing(MASKING, 100, ["ig", "gradient"], "regular")
+    assert regular == Work(2, gradient=2 * (4 + 1))
+    x = work.attributing(MASKING, 100, ["ig", "x_gradient"], "x")
+    assert x == Work(2, gradient_float64=2 * (4 + 1))
+    # Random draws need no gradient, EG one, in float32, and a training image.
+    drawn = work.attributing(MASKING, 100, ["random", "expected_gradients"], "x")
+    assert drawn == Work(2, references=2, gradient=2)
+
+
+def test_masks_of_two_images_by_two_methods():
+    # Six metrics at three fractions; five inserted, five deleted, one of them in common.
+    done = work.masking(MASKING, 100, ["ig", "gradient"])
+    assert done == Work(2, forward=2 * 2 * (18 + 9))
+    assert done.kind == "forward"
+    same = work.masking(MASKING, 100, ["input_x_gradient", "x_gradient"])
+    assert same == Work(2, forward=2 * (18 + 9))
+    without = work.masking({**MASKING, "insertion_deletion": None}, 1, ["ig"])
+    assert without == Work(1, forward=18)
+
+
+def test_a_training_leaves_out_what_fills_no_batch():
+    done = work.training({"batch_size": 10}, epochs=2, n_train=25, n_validation=5)
+    assert done == Work(40 + 15, forward=15, training=40)
+    assert done.kind == "training"
+
+
+class Count(torch.autograd.Function):
+    """Identity that counts the rows that pass."""
+
+    rows: dict[str, int] = {}  # noqa: RUF012
+
+    @staticmethod
+    def forward(ctx, values):
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        kind = "gradient_float64" if gradient.dtype == torch.float64 else "gradient"
+        Count.rows[kind] += len(gradient)
+        return gradient
+
+
+class Counting(nn.Module):
+    def forward(self, values):
+        if not torch.is_grad_enabled():
+            Count.rows["forward"] += len(values)
+        return Count.apply(values)
+
+
+@pytest.fixture
+def net() -> nn.Module:
+    Count.rows = dict.fromkeys(("forward", "gradient", "gradient_float64"), 0)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, bias=False),
+        Counting(),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(256, 3, bias=False),
+    ).eval()
+
+
+def check(done: Work, examined: int = 0) -> None:
+    """Compare with what has passed; of evaluations, some examine the net."""
+    assert Count.rows["gradient"] == done.gradient + done.gradient_rounded
+    assert Count.rows["gradient_float64"] == done.gradient_float64
+    assert done.forward <= Count.rows["forward"] <= done.forward + examined
+
+
+IMAGES = random_images(6, seed=0)
+ALL = ["ig", "x_gradient", "input_x_gradient", "guided_backprop", "expected_gradients", "random"]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "settings"),
+    [
+        ("accuracy", {"n_images": None}),
+        ("contrast", {"n_images": 4, "alphas": [1.0, 0.5]}),
+        (
+            "mean_relative_difference",
+            {"n_images": {"float32": 5, "float64": 1, "tf32": 3}, "n_steps": 4}
+            | {"method": "gausslegendre"},
+        ),
+        (
+            "ig_convergence",
+            {"n_images": 3, "reference_steps": 5, "n_steps": [1, 2]}
+            | {"methods": ["riemann_left", "riemann_trapezoid"], "precision": "float64"},
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_measurement_takes_the_predicted_passes(net, experiment, settings):
+    settings = {"batch_size": 2, "internal_batch_size": 3, **settings}
+    measurement = import_named(f"experiments.{experiment}.run:MEASUREMENT")
+    tasks = measurement.tasks(settings, IMAGES)
+    rows = measurement.measure(
+        net, IMAGES, tasks, settings, torch.device("cpu"), lambda values, text: values
+    )
+    assert list(rows)
+    # IG looks at its first image in every call.
+    check(getattr(work, experiment)(settings, len(IMAGES)), examined=60)
+
+
+@pytest.mark.parametrize(("variant", "dtype"), [("regular", "float32"), ("x", "float64")])
+def test_the_masking_experiment_takes_the_predicted_passes(net, variant, dtype):
+    settings = {**MASKING, "n_images": 5, "batch_size": 2}
+    blocks = blocks_of(IMAGES.choose(5), 2)
+    calls = attributions(*ALL, n_steps=4)
+    means = attribute_blocks(net, IMAGES, IMAGES, blocks, calls, 0, getattr(torch, dtype))
+    check(work.attributing(settings, len(IMAGES), ALL, variant), examined=20 * len(blocks))
+
+    Count.rows["forward"] = 0
+    score_blocks(net, IMAGES, means, blocks, settings)
+    most = work.masking(settings, len(IMAGES), ALL).forward
+    # Masks that turn out to be equal are evaluated once.
+    assert 0.6 * most < Count.rows["forward"] <= most
+
+
+def test_the_pictures_take_the_predicted_passes(net):
+    calls = attributions(*ALL, n_steps=4)
+    means = attribute_blocks(net, IMAGES, IMAGES, [[0, 1]], calls, 0, torch.float64)
+    mask_examples(net, IMAGES, [0, 1], means, MASKING)
+    check(work.masked_examples(MASKING, ALL), examined=20)
+
+
+def test_the_maps_take_the_predicted_passes(net):
+    calls = attributions("ig", "gradient", n_steps=4)
+    attribute(
+        {"regular": net, "x": net}, IMAGES, [0, 3], [1.0, 0.5], {"regular": calls, "x": calls}
+    )
+    settings = {"n_images": 2, "alphas": [1.0, 0.5], "n_steps": 4}
+    check(work.attribution_maps(settings, [*calls, *calls]), examined=40)
