@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from xgradient.models import pooling
 from xgradient.models.pooling import MaxPool2d, tie_tolerance
 
 GEOMETRIES = st.tuples(
@@ -113,3 +114,16 @@ def test_nan_is_handed_on():
     expected = nn.MaxPool2d(3, 2, 1)(inputs)
     torch.testing.assert_close(MaxPool2d(3, 2, 1).eval()(inputs), expected, equal_nan=True)
     assert expected.isnan().any() and not expected.isnan().all()
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_images_and_memory_layout_do_not_matter(layout, monkeypatch):
+    """A few images at a time, or all at once: the same gradient, laid out as the input is."""
+    inputs = torch.randint(4, (5, 3, 9, 8)).double().contiguous(memory_format=layout)
+    pool = MaxPool2d(3, 2, 1, ceil_mode=True).eval()
+    expected = gradients(nn.MaxPool2d(3, 2, 1, ceil_mode=True), inputs)[1]
+    for cached in (1, 100, 10**6):
+        monkeypatch.setattr(pooling, "_CACHED", cached)
+        gradient = gradients(pool, inputs)[1]
+        assert torch.equal(gradient, expected)
+        assert gradient.is_contiguous(memory_format=layout)

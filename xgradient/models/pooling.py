@@ -19,6 +19,9 @@ from torch.nn import functional
 
 __all__ = ["MaxPool2d", "tie_tolerance"]
 
+# Pooled values, which are compared window entry by window entry: a megabyte in float32.
+_CACHED = 2**18
+
 
 def tie_tolerance(dtype: torch.dtype) -> float:
     """Return the relative difference below which two values count as equal: eps to the power 2/3.
@@ -59,7 +62,9 @@ class MaxPool2d(nn.MaxPool2d):
         if self.training or not (torch.is_grad_enabled() and inputs.requires_grad):
             return super().forward(inputs)
         pooled = super().forward(inputs.detach())
-        return _Routed.apply(inputs, pooled, self._first_maxima(inputs.detach(), pooled))
+        positions = self._first_maxima(inputs.detach(), pooled)
+        pair = [2 * [size] for size in (self.kernel_size, self.stride, self.padding, 1)]
+        return _Routed.apply(inputs, pooled, positions, (*pair, self.ceil_mode))
 
     def _first_maxima(self, inputs: torch.Tensor, pooled: torch.Tensor) -> torch.Tensor:
         """Return, for every window, the flat position in H × W of its first maximum."""
@@ -70,27 +75,46 @@ class MaxPool2d(nn.MaxPool2d):
         # reaches no maximum.
         below = max(0, (rows - 1) * stride + kernel - height - padding)
         right = max(0, (columns - 1) * stride + kernel - width - padding)
-        padded = inputs
-        if padding or below or right:
-            padded = functional.pad(inputs, (padding, right, padding, below), value=-torch.inf)
-        reached = pooled - tie_tolerance(pooled.dtype) * pooled.abs()
-        # Which entry of the window, counted row by row; two bytes each make the passes cheap.
-        first = torch.zeros_like(pooled, dtype=torch.int16)  # in the same memory layout
-        for offset in reversed(range(kernel * kernel)):  # backwards: the first is written last
+        row = torch.arange(rows, device=inputs.device)[:, None] * stride - padding
+        column = torch.arange(columns, device=inputs.device) * stride - padding
+        inside = torch.arange(kernel, device=inputs.device)
+        steps = (inside[:, None] * width + inside).flatten()
+        positions = torch.empty_like(pooled, dtype=torch.int64)  # in the same memory layout
+        # So few images at a time that all passes over them find them in the processor's cache.
+        n_images = max(1, _CACHED // max(1, pooled[:1].numel()))
+        for images, maxima, flat in zip(
+            inputs.split(n_images), pooled.split(n_images), positions.split(n_images), strict=True
+        ):
+            padded = images
+            if padding or below or right:
+                padded = functional.pad(images, (padding, right, padding, below), value=-torch.inf)
+            first = self._first_entries(padded, maxima)
+            torch.add(steps[first.to(torch.int64)], row * width + column, out=flat)
+        # A window that holds NaN reaches nothing: its corner may lie in the padding.
+        return positions.clamp_(0, height * width - 1)
+
+    def _first_entries(self, padded: torch.Tensor, maxima: torch.Tensor) -> torch.Tensor:
+        """Return which entry of every window is the first maximum, counted row by row."""
+        kernel, stride = self.kernel_size, self.stride
+        rows, columns = maxima.shape[-2:]
+        reached = maxima - tie_tolerance(maxima.dtype) * maxima.abs()
+        # The first of the entries that reach the maximum has the largest rank. One byte each, and
+        # operations that processors have for bytes, make the passes cheap.
+        n_entries = kernel * kernel
+        small = torch.uint8 if n_entries <= 255 else torch.int32
+        largest = torch.zeros_like(maxima, dtype=small)
+        reaches = torch.empty_like(maxima, dtype=torch.bool)
+        for offset in range(n_entries):
             down, across = divmod(offset, kernel)
             entries = padded[
                 ...,
                 down : down + (rows - 1) * stride + 1 : stride,
                 across : across + (columns - 1) * stride + 1 : stride,
             ]
-            first.masked_fill_(entries >= reached, offset)
-        row = torch.arange(rows, device=inputs.device)[:, None] * stride - padding
-        column = torch.arange(columns, device=inputs.device) * stride - padding
-        inside = torch.arange(kernel, device=inputs.device)
-        steps = (inside[:, None] * width + inside).flatten()
-        flat = steps[first.to(torch.int64)] + (row * width + column)
-        # A window that holds NaN reaches nothing: its corner may lie in the padding.
-        return flat.clamp_(0, height * width - 1)
+            torch.ge(entries, reached, out=reaches)
+            rank = reaches.to(small).mul_(n_entries - offset)
+            torch.maximum(largest, rank, out=largest)
+        return (n_entries - largest).remainder_(n_entries)
 
 
 class _Routed(torch.autograd.Function):
@@ -98,15 +122,17 @@ class _Routed(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, inputs: torch.Tensor, pooled: torch.Tensor, chosen: torch.Tensor
+        ctx: Any, inputs: torch.Tensor, pooled: torch.Tensor, chosen: torch.Tensor, window: Any
     ) -> torch.Tensor:
-        ctx.save_for_backward(chosen)
-        ctx.shape = inputs.shape
+        ctx.save_for_backward(inputs, chosen)
+        ctx.window = window
         return pooled.clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        (chosen,) = ctx.saved_tensors
-        flat = gradient.new_zeros(*ctx.shape[:2], ctx.shape[2] * ctx.shape[3])
-        flat = flat.scatter_add(2, chosen.flatten(2), gradient.flatten(2))
-        return flat.view(ctx.shape), None, None
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        inputs, chosen = ctx.saved_tensors
+        # PyTorch's own step back, which keeps the memory layout of the input.
+        routed = torch.ops.aten.max_pool2d_with_indices_backward(
+            gradient, inputs.detach(), *ctx.window, chosen
+        )
+        return routed, None, None, None
