@@ -1,0 +1,144 @@
+"""Keep a run: its tables and figures, and its facts in one file.
+
+``python -m experiments.record results/imagenette docs/imagenet`` copies what readers want of the
+gigabytes of a run, and writes ``run.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["keep", "main", "run_facts"]
+
+# What is copied, and from where.
+_KEPT = ("config.yaml", "tables/*.csv", "tables/*.md", "figures/*.png")
+# Facts that all jobs of a run should share; of each, the different values are listed.
+_SHARED = ("commit", "device", "processor", "system", "python", "versions")
+
+
+def run_facts(results: str | Path) -> dict[str, Any]:
+    """Return what the provenance and the benchmark files of a run say together.
+
+    Parameters
+    ----------
+    results : path
+        Folder of the results.
+
+    Returns
+    -------
+    dict
+        ``commit``, ``device``, ``processor``, ``system``, ``python`` and ``versions``, each a list
+        of the different values; ``first`` and ``last``, dates (UTC) of measurements; ``rules``, by
+        rule: ``jobs``, ``seconds`` and ``cpu_seconds`` of all jobs, ``max_rss_mb`` of the largest.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no measurement with its provenance.
+    """
+    folder = Path(results)
+    provenances = list(_provenances(folder))
+    if not provenances:
+        raise FileNotFoundError(f"{folder}: no results of a run there: run Snakemake first")
+    shared = {
+        name: sorted({json.dumps(facts[name], sort_keys=True) for facts in provenances})
+        for name in _SHARED
+    }
+    dates = sorted(facts["date"] for facts in provenances)
+    return {
+        **{name: [json.loads(value) for value in values] for name, values in shared.items()},
+        "first": dates[0],
+        "last": dates[-1],
+        "rules": {
+            rule.stem: _costs(rule)
+            for rule in sorted((folder / "benchmarks").iterdir())
+            if rule.is_dir() or rule.suffix == ".tsv"
+        },
+    }
+
+
+def _provenances(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.rglob("*.json")):
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(facts, dict) and facts.keys() >= {*_SHARED, "date"}:
+            yield facts
+
+
+def _costs(rule: Path) -> dict[str, float]:
+    rows: list[dict[str, str]] = []
+    for path in sorted(rule.rglob("*.tsv")) if rule.is_dir() else [rule]:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows.extend(csv.DictReader(file, delimiter="\t"))
+
+    def column(name: str) -> list[float]:
+        # Of a job of less than a second Snakemake may measure nothing.
+        return [float(row[name]) for row in rows if row[name] not in ("-", "NA")]
+
+    return {
+        "jobs": len(rows),
+        "seconds": round(sum(column("s")), 1),
+        "cpu_seconds": round(sum(column("cpu_time")), 1),
+        "max_rss_mb": max(column("max_rss"), default=0.0),
+    }
+
+
+def keep(results: str | Path, kept: str | Path) -> list[Path]:
+    """Copy the tables and figures of a run, and write its facts.
+
+    What an earlier run left among the tables and figures is removed.
+
+    Parameters
+    ----------
+    results, kept : path
+        Folder of the results; folder to keep them in, which is created.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are no results.
+    """
+    source, target = Path(results), Path(kept)
+    facts = run_facts(source)
+    files = []
+    for pattern in _KEPT:
+        for old in target.glob(pattern):
+            old.unlink()
+        for path in sorted(source.glob(pattern)):
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            files.append(Path(shutil.copyfile(path, copy)))
+    target.mkdir(parents=True, exist_ok=True)
+    record = target / "run.json"
+    record.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return [*files, record]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.record", description=__doc__)
+    parser.add_argument(
+        "results", help="folder of the results of a run, such as results/imagenette"
+    )
+    parser.add_argument("kept", help="folder to keep its tables, figures and facts in")
+    given = parser.parse_args(arguments)
+    try:
+        files = keep(given.results, given.kept)
+    except FileNotFoundError as error:
+        sys.exit(str(error))
+    print(f"{len(files)} files in {given.kept}")
+
+
+if __name__ == "__main__":
+    main()
