@@ -31,6 +31,8 @@ rule measure_attribution_maps:
         f"{LOGS}/measure_attribution_maps/{{dataset}}/{{network}}-{{scatteritem}}.log",
     benchmark:
         f"{BENCHMARKS}/measure_attribution_maps/{{dataset}}/{{network}}-{{scatteritem}}.tsv"
+    # One long job per net, which would run alone if it came last.
+    priority: 10
     conda:
         ENVIRONMENT
     threads: config["threads"]
