@@ -31,7 +31,7 @@ def results(tmp_path):
         "figures/contrast.pdf": "pdf",
         "data/fetched.json": json.dumps({"files": []}),
         "data/net/1-of-2.json": json.dumps({**FACTS, "date": "2026-02-01"}),
-        "data/net/2-of-2.json": json.dumps({**FACTS, "date": "2026-01-01", "commit": "abd"}),
+        "data/net/2-of-2.json": json.dumps({**FACTS, "date": "2026-01-01", "commit": "def"}),
         "benchmarks/measure/net/1-of-2.tsv": HEADER + "2.5\t0:00:02\t100.0\t2.0\n",
         "benchmarks/measure/net/2-of-2.tsv": HEADER + "0.5\t0:00:00\t-\t-\n",
         "benchmarks/measure_toys.tsv": HEADER + "1.0\t0:00:01\t50.0\t0.5\n",
@@ -43,7 +43,7 @@ def results(tmp_path):
 
 def test_facts_of_all_jobs(results):
     facts = run_facts(results)
-    assert facts["commit"] == ["abc", "abd"]  # a run that spans two says so
+    assert facts["commit"] == ["abc", "def"]  # a run that spans two says so
     assert facts["versions"] == [{"torch": "2"}]
     assert (facts["first"], facts["last"]) == ("2026-01-01", "2026-02-01")
     assert facts["rules"] == {
