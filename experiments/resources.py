@@ -26,8 +26,10 @@ _LEAST_MINUTES = 10
 # A process that has imported torch and opened its files: 0.5 to 1 GB were measured. CUDA's
 # libraries take more.
 _PROCESS_MEGABYTES = {False: 2000, True: 6000}
-# Activations and gradients of one image, in bytes per pixel: 5000 for VGG16.
-_BYTES_PER_PIXEL = 6000
+# Activations of one image, in bytes per pixel. With their gradients 5000 were measured, for VGG16.
+# A forward pass alone keeps no more than two layers at a time: 512 bytes for VGG16; 350 were
+# measured for SqueezeNet, with the images themselves.
+_BYTES_PER_PIXEL = {"forward": 1500, "gradient": 6000, "training": 6000}
 
 
 def minutes(
@@ -70,14 +72,14 @@ def minutes(
     ValueError
         If `kind` is unknown.
     """
-    if kind not in _SECONDS:
-        raise ValueError(f"kind is {kind!r}, but must be one of {', '.join(_SECONDS)}")
+    _check_kind(kind)
     per_image = _SECONDS[kind] * pixels * math.sqrt(pixels / _REFERENCE_PIXELS)
     seconds = _MARGIN * n_images * n_steps * per_image / (_GPU_SPEEDUP if gpu else 1)
     return (_LEAST_MINUTES + math.ceil(seconds / 60)) * 2 ** (attempt - 1)
 
 
 def megabytes(
+    kind: str,
     batch_size: int = 0,
     *,
     pixels: int,
@@ -89,6 +91,8 @@ def megabytes(
 
     Parameters
     ----------
+    kind : str
+        What is done: ``forward``, ``gradient`` or ``training``.
     batch_size : int
         Images that are in the net at a time. On a GPU they are in the memory of the GPU.
     pixels : int
@@ -104,10 +108,21 @@ def megabytes(
     -------
     int
         Megabytes.
+
+    Raises
+    ------
+    ValueError
+        If `kind` is unknown.
     """
-    activations = 0 if gpu else batch_size * pixels * _BYTES_PER_PIXEL
+    _check_kind(kind)
+    activations = 0 if gpu else batch_size * pixels * _BYTES_PER_PIXEL[kind]
     needed = _PROCESS_MEGABYTES[gpu] + math.ceil((activations + 4 * stored) / 10**6)
     return needed * 2 ** (attempt - 1)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in _SECONDS:
+        raise ValueError(f"kind is {kind!r}, but must be one of {', '.join(_SECONDS)}")
 
 
 def share_of_shard(total: int, scatteritem: str) -> int:

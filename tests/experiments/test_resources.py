@@ -35,16 +35,20 @@ def test_a_job_with_nothing_to_do_has_time_to_start():
 
 
 def test_memory_grows_with_the_batch_and_the_stored_numbers_and_doubles_with_attempts():
-    once = megabytes(128, pixels=LARGE)
-    assert once > megabytes(64, pixels=LARGE) > megabytes(pixels=LARGE)
+    once = megabytes("training", 128, pixels=LARGE)
+    assert once > megabytes("training", 64, pixels=LARGE) > megabytes("training", pixels=LARGE)
     # A million numbers of four bytes.
-    assert megabytes(pixels=SMALL, stored=10**6) - megabytes(pixels=SMALL) == 4
-    assert megabytes(128, pixels=LARGE, attempt=2) == 2 * once
+    assert (
+        megabytes("training", pixels=SMALL, stored=10**6) - megabytes("training", pixels=SMALL) == 4
+    )
+    assert megabytes("training", 128, pixels=LARGE, attempt=2) == 2 * once
 
 
 def test_on_a_gpu_the_batch_is_in_the_memory_of_the_gpu():
-    assert megabytes(512, pixels=LARGE, gpu=True) == megabytes(1, pixels=LARGE, gpu=True)
-    assert megabytes(0, pixels=SMALL, gpu=True) > megabytes(0, pixels=SMALL)
+    assert megabytes("training", 512, pixels=LARGE, gpu=True) == megabytes(
+        "training", 1, pixels=LARGE, gpu=True
+    )
+    assert megabytes("training", 0, pixels=SMALL, gpu=True) > megabytes("training", 0, pixels=SMALL)
 
 
 def test_shards_together_hold_everything():
@@ -62,3 +66,11 @@ def test_shards_together_hold_everything():
 def test_mistakes_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_forward_pass_keeps_less_than_a_backward_pass_needs():
+    """96 masked photographs in a SqueezeNet took 2.5 GB, start-up included."""
+    forward = megabytes("forward", 96, pixels=227**2)
+    assert 2500 < forward < 10_000 < megabytes("gradient", 96, pixels=227**2)
+    with pytest.raises(ValueError, match="kind is 'backward', but must be one of forward"):
+        megabytes("backward", pixels=LARGE)

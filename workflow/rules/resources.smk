@@ -33,7 +33,9 @@ def needs(work, gpus=GPU):
         wanted = work(wildcards)
         stored, item = wanted.get("stored", 0), getattr(wildcards, "scatteritem", None)
         return megabytes(
-            wanted.get("batch_size", 0),
+            wanted["kind"],
+            # Not more than there are: a large batch size may be that of another data set.
+            min(wanted.get("batch_size", 0), wanted["n_images"] * wanted.get("n_steps", 1)),
             pixels=wanted["pixels"],
             stored=stored if item is None else share_of_shard(stored, item),
             gpu=bool(GPU),
