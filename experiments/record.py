@@ -11,9 +11,11 @@ import csv
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from experiments.tables import job_facts
 
 __all__ = ["keep", "main", "run_facts"]
 
@@ -64,11 +66,11 @@ def run_facts(results: str | Path) -> dict[str, Any]:
     }
 
 
-def _provenances(folder: Path) -> Iterator[dict[str, Any]]:
+def _provenances(folder: Path) -> Iterator[Mapping[str, Any]]:
     for path in sorted(folder.rglob("*.json")):
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(facts, dict) and facts.keys() >= {*_SHARED, "date"}:
-            yield facts
+        for facts in job_facts(path):
+            if facts.keys() >= {*_SHARED, "date"}:
+                yield facts
 
 
 def _costs(rule: Path) -> dict[str, float]:

@@ -13,6 +13,7 @@ import pandas as pd
 __all__ = [
     "LABELS",
     "export_table",
+    "job_facts",
     "label_rows",
     "number",
     "provenance",
@@ -122,13 +123,17 @@ def export_table(
     Path(latex).write_text(comments + body)
 
 
+def job_facts(path: str | Path) -> list[Mapping[str, Any]]:
+    """Read the facts of one file: of the jobs that shared the work, or of the only one."""
+    file: Mapping[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return list(file.get("shards", [file]))
+
+
 def provenance(paths: Sequence[str]) -> pd.DataFrame:
     """Return the provenance of measurements: a row per machine, commit and set of versions.
 
     If the work was split into shards, their provenance is returned.
     """
-    files: list[Mapping[str, Any]] = [json.loads(Path(path).read_text()) for path in paths]
-    facts = [part for file in files for part in file.get("shards", [file])]
     rows = [
         {
             "commit": fact["commit"] or "not a git checkout",
@@ -140,6 +145,7 @@ def provenance(paths: Sequence[str]) -> pd.DataFrame:
             "torchvision": fact["versions"]["torchvision"],
             "python": fact["python"],
         }
-        for fact in facts
+        for path in paths
+        for fact in job_facts(path)
     ]
     return pd.DataFrame(rows).drop_duplicates(ignore_index=True)

@@ -50,8 +50,8 @@ def plot_attribution_maps(
     for row, (index, alpha) in enumerate(rows):
         image = maps[f"image/{alpha}"][index].transpose(1, 2, 0)
         axes[row, 0].imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1)
-        name = fill(classes[index], width=14)  # a row is not higher than that
-        axes[row, 0].set_ylabel(f"{name}\nα = {alpha:g}", fontsize=7)
+        label = fill(classes[index], width=14)  # a row is not higher than that
+        axes[row, 0].set_ylabel(f"{label}\nα = {alpha:g}", fontsize=7)
         for column, name in enumerate(columns, start=1):
             attribution = maps[f"{name}/{alpha}"][index]
             largest = np.abs(attribution).max() or 1.0

@@ -32,6 +32,7 @@ def results(tmp_path):
         "data/fetched.json": json.dumps({"files": []}),
         "data/net/1-of-2.json": json.dumps({**FACTS, "date": "2026-02-01"}),
         "data/net/2-of-2.json": json.dumps({**FACTS, "date": "2026-01-01", "commit": "def"}),
+        "data/net/masking.json": json.dumps({"shards": [{**FACTS, "date": "2025-12-31"}]}),
         "benchmarks/measure/net/1-of-2.tsv": HEADER + "2.5\t0:00:02\t100.0\t2.0\n",
         "benchmarks/measure/net/2-of-2.tsv": HEADER + "0.5\t0:00:00\t-\t-\n",
         "benchmarks/measure_toys.tsv": HEADER + "1.0\t0:00:01\t50.0\t0.5\n",
@@ -45,7 +46,7 @@ def test_facts_of_all_jobs(results):
     facts = run_facts(results)
     assert facts["commit"] == ["abc", "def"]  # a run that spans two says so
     assert facts["versions"] == [{"torch": "2"}]
-    assert (facts["first"], facts["last"]) == ("2026-01-01", "2026-02-01")
+    assert (facts["first"], facts["last"]) == ("2025-12-31", "2026-02-01")
     assert facts["rules"] == {
         "measure": {"jobs": 2, "seconds": 3.0, "cpu_seconds": 2.0, "max_rss_mb": 100.0},
         "measure_toys": {"jobs": 1, "seconds": 1.0, "cpu_seconds": 0.5, "max_rss_mb": 50.0},
