@@ -130,7 +130,7 @@ def test_the_shards_are_those_that_were_asked_for(slurm_run):
     folder, _ = slurm_run
     logs = folder / "results/smoke/logs"
     shards = {
-        path.stem.rpartition("regular-")[2] for path in logs.glob("attribute_masking/*regular*")
+        path.stem.rpartition("regular-")[2] for path in logs.glob("attribute_masking/*/*regular*")
     }
     assert shards == {"1-of-3", "2-of-3", "3-of-3"}
 
