@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,8 @@ class Snakemake:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,
+                # A shell lets the programs that it starts in the background ignore interruptions.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
 
