@@ -16,20 +16,20 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
+def evaluation_mode(model: nn.Module | None) -> Iterator[None]:
     """Put every module into evaluation mode, and afterwards back into the mode it had.
 
     Parameters
     ----------
-    model : nn.Module
-        Net whose modules may be in different modes.
+    model : nn.Module or None
+        Net whose modules may be in different modes; None for a function, which has none.
 
     Yields
     ------
     None
         While the modules are in evaluation mode.
     """
-    modes = [(module, module.training) for module in model.modules()]
+    modes = [(module, module.training) for module in model.modules()] if model is not None else []
     try:
         for module, _ in modes:
             module.training = False
@@ -56,7 +56,7 @@ def check_model(model: nn.Module) -> None:
         raise TypeError(f"model must be an nn.Module, got {type(model).__name__}")
 
 
-def check_inputs(inputs: Tensor, name: str = "inputs") -> None:
+def check_inputs(inputs: Tensor, name: str = "inputs", floating: bool = True) -> None:
     """Refuse inputs that cannot be attributed to.
 
     Parameters
@@ -65,22 +65,25 @@ def check_inputs(inputs: Tensor, name: str = "inputs") -> None:
         Batch to look at.
     name : str, default "inputs"
         How messages call it.
+    floating : bool, default True
+        Whether they must be floating-point.
 
     Raises
     ------
     TypeError
         If it is not a floating-point tensor.
     ValueError
-        If it has no batch and feature dimension, is empty, or holds NaN or infinity (the message
-        names the first such image).
+        If it has no batch dimension, is empty, or holds NaN or infinity (the message names the
+        first such image).
     """
-    _check_floating_point(inputs, name)
-    if inputs.ndim < 2 or inputs.numel() == 0:
+    if floating or not isinstance(inputs, Tensor):
+        _check_floating_point(inputs, name)
+    if inputs.ndim == 0 or inputs.numel() == 0:
         raise ValueError(
-            f"{name} must be a non-empty batch of shape (N, F) or (N, C, H, W), "
-            f"got {tuple(inputs.shape)}"
+            f"{name} must be a non-empty batch of shape (N, ...), such as (N, F) or "
+            f"(N, C, H, W), got {tuple(inputs.shape)}"
         )
-    check_finite(torch.isfinite(inputs).flatten(1).all(1), name)
+    check_finite(torch.isfinite(inputs).reshape(len(inputs), -1).all(1), name)
 
 
 def check_finite(finite: Tensor, name: str) -> None:

@@ -15,7 +15,7 @@ from xgradient.attribution._opaque import opaque_module
 class BehindLayer:
     """The part of a net after its first layer, as a function of that layer's output."""
 
-    def __init__(self, layer: nn.Module, model: nn.Module, like: Tensor) -> None:
+    def __init__(self, layer: nn.Module, model: Callable[..., Any], like: Tensor) -> None:
         self.layer = layer
         self.model = model
         self.blank = like.new_full((1,) * like.ndim, torch.nan)

@@ -1,23 +1,13 @@
-"""Gradients of target logits with respect to the inputs, which all methods share."""
+"""Gradients of scores with respect to the inputs, which all methods share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
-
-from xgradient._inputs import check_logits, check_target_range, evaluation_mode
-
-
-@contextmanager
-def attributing(model: nn.Module) -> Iterator[None]:
-    """Run the net in evaluation mode and with gradients, whatever the caller switched off."""
-    with evaluation_mode(model), torch.inference_mode(False), torch.enable_grad():
-        yield
 
 
 class _Tracked(torch.autograd.Function):
@@ -36,34 +26,56 @@ class _Tracked(torch.autograd.Function):
         return gradient, None
 
 
-def input_gradient(run: Callable[[Tensor], Tensor], points: Tensor, target: Tensor) -> Tensor:
-    """Gradient of the target logit of each row with respect to that row; overwrites the points."""
-    points = _Tracked.apply(points, torch.zeros((), device=points.device, requires_grad=True))
-    start = get_gradient_edge(points)
-    logits = select_target(run(points), target)
-    gradient = None
-    if logits.requires_grad:
-        (gradient,) = torch.autograd.grad(logits.sum(), start, allow_unused=True)
-    if gradient is None:
-        raise ValueError(
-            "the logits do not depend on the inputs in a way that can be differentiated: look for "
-            "a detach or an integer conversion in the net"
+def input_gradient(
+    run: Callable[[Sequence[Tensor]], Tensor],
+    points: Sequence[Tensor],
+    create_graph: bool = False,
+) -> tuple[Tensor, ...]:
+    """Gradient of the score of each row with respect to that row; overwrites the points.
+
+    Parameters
+    ----------
+    run : callable
+        From points to scores (M,).
+    points : sequence of Tensor, each of shape (M, ...)
+        Where the gradient is taken; no views. Those of integers get no gradient.
+    create_graph : bool, default False
+        Whether the gradient is to be differentiated.
+
+    Returns
+    -------
+    tuple of Tensor
+        Shaped like the points; zero for one that the scores do not depend on.
+
+    Raises
+    ------
+    ValueError
+        If the scores depend on none.
+    """
+    anchor = torch.zeros((), device=points[0].device, requires_grad=True)
+    tracked = [_Tracked.apply(values, anchor) for values in points]
+    starts = [get_gradient_edge(values) for values in tracked]
+    shapes = [(values.shape, values.dtype) for values in tracked]
+    scores = run(tracked)
+    gradients: Sequence[Tensor | None] = [None]
+    if scores.requires_grad:
+        gradients = torch.autograd.grad(
+            scores.sum(), starts, allow_unused=True, create_graph=create_graph
         )
-    return gradient
+    if all(gradient is None for gradient in gradients):
+        raise ValueError(
+            "the outputs do not depend on the inputs in a way that can be differentiated: look "
+            "for a detach or an integer conversion in the net"
+        )
+    return tuple(
+        torch.zeros(shape, dtype=dtype, device=anchor.device) if gradient is None else gradient
+        for gradient, (shape, dtype) in zip(gradients, shapes, strict=True)
+    )
 
 
-def select_target(logits: Tensor, target: Tensor) -> Tensor:
-    """Target logit of each row."""
-    logits = check_logits(logits, len(target))
-    check_target_range(target, logits.shape[1])
-    return logits.gather(1, target[:, None])[:, 0]
-
-
-@torch.no_grad()
-def target_logits(model: nn.Module, inputs: Tensor, target: Tensor, rows: int) -> Tensor:
-    """Target logits of all images, a bounded number at a time; one row serves all targets."""
-    logits = [check_logits(model(part.clone()), len(part)) for part in inputs.split(rows)]
-    return select_target(torch.cat(logits).expand(len(target), -1), target)
+def copies(inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Points that a net may overwrite."""
+    return [values.clone() for values in inputs]
 
 
 def accumulator(dtype: torch.dtype) -> torch.dtype:

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from xgradient._inputs import check_inputs, check_positive_integer, validated
-from xgradient.attribution._gradients import accumulator, attributing, input_gradient
+from xgradient._explained import (
+    Explained,
+    Inputs,
+    Model,
+    OutputSelector,
+    attributing,
+    explained,
+    per_input,
+)
+from xgradient._inputs import check_inputs, check_positive_integer
+from xgradient._targets import TargetLike
+from xgradient.attribution._gradients import accumulator, input_gradient
 
 
 def expected_gradients(
-    model: nn.Module,
-    inputs: Tensor,
-    target: Tensor | int,
+    model: Model,
+    inputs: Inputs,
+    target: TargetLike = None,
     *,
-    baselines: Tensor,
+    baselines: Tensor | tuple[Tensor, ...],
+    additional_forward_args: Any = None,
+    output: OutputSelector = None,
+    layer: str | nn.Module | None = None,
+    create_graph: bool = False,
     n_references: int = 1,
     generator: torch.Generator | None = None,
-) -> Tensor:
+) -> Inputs:
     """Estimate Expected Gradients: Integrated Gradients averaged over a distribution of baselines.
 
     The average over draws of ``(x - r) * dF/dx(r + alpha (x - r))`` with a reference r drawn from
@@ -28,14 +44,18 @@ def expected_gradients(
 
     Parameters
     ----------
-    model : nn.Module
-        Net that returns logits of shape (N, K).
-    inputs : Tensor of shape (N, ...)
-        Images or feature vectors.
-    target : Tensor of shape (N,), integer, or int
-        Class index of the logit to explain, per image or one for all.
-    baselines : Tensor of shape (R, ...)
-        The distribution: images to draw references from, in the space of the inputs.
+    model : nn.Module or callable
+        Net that returns outputs of shape (N, K).
+    inputs : Tensor of shape (N, ...) or tuple of these
+        Images, feature vectors or whatever the net takes.
+    target : optional
+        Which output to explain: an index, one per row or one for all; None for a net with one
+        output. See `xgradient.attribution` for the other forms.
+    baselines : Tensor of shape (R, ...) or tuple of these
+        The distribution: images to draw references from, in the space of the inputs. Of several
+        inputs, the same row is drawn for all.
+    additional_forward_args, output, layer, create_graph : optional
+        Common to all methods, see `xgradient.attribution`.
     n_references : int, default 1
         Number of draws per image, each costing one forward and backward pass; k of EG(k).
     generator : torch.Generator, optional
@@ -43,8 +63,8 @@ def expected_gradients(
 
     Returns
     -------
-    Tensor
-        Attribution, shaped like the inputs.
+    Tensor or tuple of Tensor
+        Attribution, shaped like the inputs (or the values of the layer).
 
     Raises
     ------
@@ -56,32 +76,68 @@ def expected_gradients(
     ----------
     Erion et al. (2021); Hesse, Schaub-Meyer and Roth (2021), Sec. 4.2.
     """
-    inputs, target = validated(model, inputs, target)
-    if not isinstance(baselines, Tensor):
-        raise TypeError(
-            "baselines must be a Tensor of shape (R, ...), the distribution that references are "
-            f"drawn from, got {baselines!r:.60}"
-        )
-    check_inputs(baselines, "baselines")
-    if baselines.shape[1:] != inputs.shape[1:]:
-        raise ValueError(
-            f"baselines must have shape (R, {', '.join(map(str, inputs.shape[1:]))}) to fit the "
-            f"inputs, got {tuple(baselines.shape)}"
-        )
+    task = explained(
+        model,
+        inputs,
+        target,
+        additional_forward_args=additional_forward_args,
+        output=output,
+        layer=layer,
+        create_graph=create_graph,
+    )
+    distribution = _distribution(task, baselines)
     check_positive_integer("n_references", n_references)
     device = generator.device if generator is not None else torch.device("cpu")
+    n_rows = task.n_rows
     with attributing(model):
-        total = torch.zeros_like(inputs, dtype=accumulator(inputs.dtype))
+        totals = [torch.zeros_like(x, dtype=accumulator(x.dtype)) for x in task.inputs]
         for _ in range(n_references):
             drawn = torch.randint(
-                len(baselines), (len(inputs),), generator=generator, device=device
+                len(distribution[0]), (n_rows,), generator=generator, device=device
             )
-            alpha = torch.rand(len(inputs), generator=generator, device=device, dtype=torch.float64)
-            starts = baselines.detach()[drawn.to(baselines.device)].to(inputs)
-            difference = inputs - starts
-            points = torch.addcmul(starts, _per_row(alpha.to(inputs), inputs), difference)
-            total += difference * input_gradient(model, points, target)
-    return (total / n_references).to(inputs.dtype)
+            alpha = torch.rand(n_rows, generator=generator, device=device, dtype=torch.float64)
+            starts = task.values_of([d[drawn.to(d.device)] for d in distribution])
+            differences = [x - start for x, start in zip(task.inputs, starts, strict=True)]
+            points = [
+                torch.addcmul(start, _per_row(alpha.to(difference), difference), difference)
+                for start, difference in zip(starts, differences, strict=True)
+            ]
+            gradients = input_gradient(task.scores, points, create_graph)
+            totals = [
+                total + difference * gradient
+                for total, difference, gradient in zip(totals, differences, gradients, strict=True)
+            ]
+        averages = [
+            (total / n_references).to(x.dtype) for total, x in zip(totals, task.inputs, strict=True)
+        ]
+    return task.returned(averages)
+
+
+def _distribution(task: Explained, baselines: Any) -> tuple[Tensor, ...]:
+    """Check the distributions of all inputs; returns each of shape (R, ...)."""
+    of = task.fed
+    given = per_input(baselines, len(of), "baselines")
+    for values, x in zip(given, of, strict=True):
+        if not isinstance(values, Tensor):
+            raise TypeError(
+                "baselines must be a Tensor of shape (R, ...), the distribution that references "
+                f"are drawn from, got {values!r:.60}"
+            )
+        check_inputs(values, "baselines", floating=task.layer is None)
+        if values.shape[1:] != x.shape[1:]:
+            raise ValueError(
+                f"baselines must have shape (R, {', '.join(map(str, x.shape[1:]))}) to fit the "
+                f"inputs, got {tuple(values.shape)}"
+            )
+        if len(values) != len(given[0]):
+            raise ValueError(
+                "baselines must have the same number of rows for every input, got "
+                f"{[len(each) for each in given]}"
+            )
+    return tuple(
+        values.detach().to(dtype=x.dtype, device=x.device)
+        for values, x in zip(given, of, strict=True)
+    )
 
 
 def _per_row(values: Tensor, like: Tensor) -> Tensor:

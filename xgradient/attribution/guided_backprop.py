@@ -2,78 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from xgradient._inputs import difference_from, validated
-from xgradient.attribution._gradients import attributing, input_gradient
+from xgradient._explained import (
+    Baselines,
+    Inputs,
+    Model,
+    OutputSelector,
+    attributing,
+    explained,
+    module_of,
+)
+from xgradient._targets import TargetLike
+from xgradient.attribution._gradients import copies, input_gradient
 from xgradient.attribution._opaque import opaque_module
 
 
 def guided_backprop(
-    model: nn.Module,
-    inputs: Tensor,
-    target: Tensor | int,
+    model: Model,
+    inputs: Inputs,
+    target: TargetLike = None,
     *,
-    baselines: Tensor | float | None = None,
+    baselines: Baselines = None,
+    additional_forward_args: Any = None,
+    output: OutputSelector = None,
+    layer: str | nn.Module | None = None,
+    create_graph: bool = False,
     multiply_by_inputs: bool = False,
-) -> Tensor:
+) -> Inputs:
     """Guided backpropagation: every ReLU passes back positive gradients only.
 
     ReLUs are recognised as calls (`nn.ReLU`, `torch.nn.functional.relu`, `Tensor.relu` and their
-    in-place forms), so that a reused module or a functional ReLU counts like any other, whereas
-    Captum sees modules only. A ReLU written in another way, such as ``x.clamp(min=0)``, is not
-    recognised. A net without ReLU gives its plain gradient.
+    in-place forms, also in exported programs), so that a reused module or a functional ReLU counts
+    like any other, whereas Captum sees modules only. A ReLU written in another way, such as
+    ``x.clamp(min=0)``, is not recognised. A ReLU that was called where it could not be seen is an
+    error. A net without ReLU gives its plain gradient.
 
     Parameters
     ----------
-    model : nn.Module
-        Net that returns logits of shape (N, K).
-    inputs : Tensor of shape (N, ...)
-        Images or feature vectors.
-    target : Tensor of shape (N,), integer, or int
-        Class index of the logit to explain, per image or one for all.
-    baselines : Tensor or float, optional
+    model : nn.Module or callable
+        Net that returns outputs of shape (N, K).
+    inputs : Tensor of shape (N, ...) or tuple of these
+        Images, feature vectors or whatever the net takes.
+    target : optional
+        Which output to explain: an index, one per row or one for all; None for a net with one
+        output. See `xgradient.attribution` for the other forms.
+    baselines : Tensor or float, or tuple of these, optional
         Subtracted from the inputs if these are multiplied with, otherwise not used: None for zero,
         a number, or a tensor that broadcasts to the inputs.
+    additional_forward_args, output, layer, create_graph : optional
+        Common to all methods, see `xgradient.attribution`.
     multiply_by_inputs : bool, default False
         Whether to multiply the result with ``inputs - baselines``.
 
     Returns
     -------
-    Tensor
-        Attribution, shaped like the inputs.
+    Tensor or tuple of Tensor
+        Attribution, shaped like the inputs (or the values of the layer).
 
     Raises
     ------
     ValueError, TypeError
-        If inputs, target and net do not fit together, or the net holds compiled modules, whose
-        ReLUs cannot be seen.
+        If inputs, target and net do not fit together, or the net calls ReLUs that cannot be seen:
+        in compiled modules, or in the threads of `torch.nn.DataParallel`.
 
     References
     ----------
     Springenberg et al. (2015), "Striving for Simplicity".
     """
-    inputs, target = validated(model, inputs, target)
-    opaque = opaque_module(model)
+    task = explained(
+        model,
+        inputs,
+        target,
+        additional_forward_args=additional_forward_args,
+        output=output,
+        layer=layer,
+        create_graph=create_graph,
+    )
+    module = module_of(model)
+    opaque = None if module is None else opaque_module(module)
     if opaque is not None:
         raise ValueError(
             f"the ReLUs inside the compiled module '{opaque}' cannot be seen: pass the net from "
             "before compilation"
         )
 
-    def guided(points: Tensor) -> Tensor:
+    def guided(points: Sequence[Tensor]) -> Tensor:
         with _GuidedReLUs():
-            return model(points)
+            scores = task.scores(points)
+        unseen = _plain_relus(scores)
+        if unseen:
+            raise ValueError(
+                f"{unseen} {'ReLU' if unseen == 1 else 'ReLUs'} of the net cannot be seen and "
+                "would pass back the plain gradient: pass the net itself, not a "
+                "torch.nn.DataParallel or a compiled form of it"
+            )
+        return scores
 
-    difference = difference_from(baselines, inputs)
     with attributing(model):
-        gradient = input_gradient(guided, inputs.clone(), target)
-    return difference * gradient if multiply_by_inputs else gradient
+        gradients = input_gradient(guided, copies(task.inputs), create_graph)
+        if multiply_by_inputs:
+            differences = task.differences(baselines)
+            gradients = tuple(d * g for d, g in zip(differences, gradients, strict=True))
+    return task.returned(gradients)
+
+
+def _plain_relus(scores: Tensor) -> int:
+    """Count the ReLUs behind the scores that would pass back their plain gradient."""
+    found, seen, waiting = 0, set(), [scores.grad_fn]
+    while waiting:
+        step = waiting.pop()
+        if step is None or step in seen:
+            continue
+        seen.add(step)
+        found += step.name().startswith("ReluBackward")
+        waiting.extend(earlier for earlier, _ in step.next_functions)
+    return found
 
 
 class _GuidedReLU(torch.autograd.Function):
@@ -96,8 +145,8 @@ class _GuidedReLU(torch.autograd.Function):
 class _GuidedReLUs(TorchFunctionMode):
     """Replace every ReLU that is called by `_GuidedReLU`."""
 
-    _OUT_OF_PLACE = (torch.relu, Tensor.relu)
-    _IN_PLACE = (torch.relu_, Tensor.relu_)
+    _OUT_OF_PLACE = (torch.relu, Tensor.relu, torch.ops.aten.relu.default)
+    _IN_PLACE = (torch.relu_, Tensor.relu_, torch.ops.aten.relu_.default)
 
     def __torch_function__(
         self,

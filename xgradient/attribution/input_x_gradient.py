@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from typing import Any
 
-from xgradient._inputs import difference_from, validated
-from xgradient.attribution._gradients import attributing, input_gradient
+from torch import nn
+
+from xgradient._explained import Baselines, Inputs, Model, OutputSelector, attributing, explained
+from xgradient._targets import TargetLike
+from xgradient.attribution._gradients import copies, input_gradient
 
 
 def input_x_gradient(
-    model: nn.Module,
-    inputs: Tensor,
-    target: Tensor | int,
+    model: Model,
+    inputs: Inputs,
+    target: TargetLike = None,
     *,
-    baselines: Tensor | float | None = None,
-) -> Tensor:
-    """Input times gradient of the target logit: ``(x - b) * dF/dx(x)``.
+    baselines: Baselines = None,
+    additional_forward_args: Any = None,
+    output: OutputSelector = None,
+    layer: str | nn.Module | None = None,
+    create_graph: bool = False,
+) -> Inputs:
+    """Input times gradient of the target output: ``(x - b) * dF/dx(x)``.
 
     Parameters
     ----------
-    model : nn.Module
-        Net that returns logits of shape (N, K).
-    inputs : Tensor of shape (N, ...)
-        Images or feature vectors.
-    target : Tensor of shape (N,), integer, or int
-        Class index of the logit to explain, per image or one for all.
-    baselines : Tensor or float, optional
-        Subtracted from the inputs before multiplying with the gradient: None for zero, a number,
-        or a tensor that broadcasts to the inputs.
+    model : nn.Module or callable
+        Net that returns outputs of shape (N, K).
+    inputs : Tensor of shape (N, ...) or tuple of these
+        Images, feature vectors or whatever the net takes.
+    target : optional
+        Which output to explain: an index, one per row or one for all; None for a net with one
+        output. See `xgradient.attribution` for the other forms.
+    baselines : Tensor or float, or tuple of these, optional
+        Subtracted from the inputs: None for nothing, a number, or a tensor that broadcasts to
+        them.
+    additional_forward_args, output, layer, create_graph : optional
+        Common to all methods, see `xgradient.attribution`.
 
     Returns
     -------
-    Tensor
-        Attribution, shaped like the inputs.
+    Tensor or tuple of Tensor
+        Attribution, shaped like the inputs (or the values of the layer).
 
     Raises
     ------
@@ -43,7 +53,16 @@ def input_x_gradient(
     ----------
     Shrikumar et al. (2016), "Not just a black box".
     """
-    inputs, target = validated(model, inputs, target)
-    difference = difference_from(baselines, inputs)
+    task = explained(
+        model,
+        inputs,
+        target,
+        additional_forward_args=additional_forward_args,
+        output=output,
+        layer=layer,
+        create_graph=create_graph,
+    )
     with attributing(model):
-        return difference * input_gradient(model, inputs.clone(), target)
+        differences = task.differences(baselines)
+        gradients = input_gradient(task.scores, copies(task.inputs), create_graph)
+        return task.returned([d * g for d, g in zip(differences, gradients, strict=True)])

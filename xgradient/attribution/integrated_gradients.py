@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Literal, overload
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor, nn
 
-from xgradient._inputs import check_positive_integer, validated, validated_baselines
+from xgradient._explained import (
+    Baselines,
+    Explained,
+    Inputs,
+    Model,
+    OutputSelector,
+    attributing,
+    explained,
+)
+from xgradient._inputs import check_positive_integer
+from xgradient._targets import TargetLike
 from xgradient.attribution._first_layer import BehindLayer, only_reader
-from xgradient.attribution._gradients import accumulator, attributing, input_gradient, target_logits
+from xgradient.attribution._gradients import accumulator, copies, input_gradient
 from xgradient.attribution.quadrature import quadrature
 
 # Default number of rows per pass: enough to use the processor well for a single image.
@@ -20,48 +30,60 @@ _DEFAULT_ROWS = 16
 
 @overload
 def integrated_gradients(
-    model: nn.Module,
-    inputs: Tensor,
-    target: Tensor | int,
+    model: Model,
+    inputs: Inputs,
+    target: TargetLike = None,
     *,
-    baselines: Tensor | float | None = None,
+    baselines: Baselines = None,
+    additional_forward_args: Any = None,
+    output: OutputSelector = None,
+    layer: str | nn.Module | None = None,
+    create_graph: bool = False,
     n_steps: int = 128,
     method: str = "gausslegendre",
     internal_batch_size: int | None = None,
     return_convergence_delta: Literal[False] = False,
-) -> Tensor: ...
+) -> Inputs: ...
 
 
 @overload
 def integrated_gradients(
-    model: nn.Module,
-    inputs: Tensor,
-    target: Tensor | int,
+    model: Model,
+    inputs: Inputs,
+    target: TargetLike = None,
     *,
-    baselines: Tensor | float | None = None,
+    baselines: Baselines = None,
+    additional_forward_args: Any = None,
+    output: OutputSelector = None,
+    layer: str | nn.Module | None = None,
+    create_graph: bool = False,
     n_steps: int = 128,
     method: str = "gausslegendre",
     internal_batch_size: int | None = None,
     return_convergence_delta: Literal[True],
-) -> tuple[Tensor, Tensor]: ...
+) -> tuple[Inputs, Tensor]: ...
 
 
 def integrated_gradients(
-    model: nn.Module,
-    inputs: Tensor,
-    target: Tensor | int,
+    model: Model,
+    inputs: Inputs,
+    target: TargetLike = None,
     *,
-    baselines: Tensor | float | None = None,
+    baselines: Baselines = None,
+    additional_forward_args: Any = None,
+    output: OutputSelector = None,
+    layer: str | nn.Module | None = None,
+    create_graph: bool = False,
     n_steps: int = 128,
     method: str = "gausslegendre",
     internal_batch_size: int | None = None,
     return_convergence_delta: bool = False,
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Inputs | tuple[Inputs, Tensor]:
     """Integrated Gradients along the straight path from a baseline to the input.
 
     ``IG_i = (x_i - b_i) * sum_j w_j dF/dx_i(b + alpha_j (x - b))`` with the nodes and weights of
     `quadrature`. At most ``internal_batch_size`` path points are evaluated at a time, for any
-    number of steps.
+    number of steps. Several inputs move along the path together.
 
     If a single linear or convolution layer is the only reader of the input, its work is shared
     between the nodes: its output is linear in alpha, so it is computed at the two ends of the path
@@ -70,14 +92,18 @@ def integrated_gradients(
 
     Parameters
     ----------
-    model : nn.Module
-        Net that returns logits of shape (N, K).
-    inputs : Tensor of shape (N, ...)
-        Images or feature vectors.
-    target : Tensor of shape (N,), integer, or int
-        Class index of the logit to explain, per image or one for all.
-    baselines : Tensor or float, optional
+    model : nn.Module or callable
+        Net that returns outputs of shape (N, K).
+    inputs : Tensor of shape (N, ...) or tuple of these
+        Images, feature vectors or whatever the net takes.
+    target : optional
+        Which output to explain: an index, one per row or one for all; None for a net with one
+        output. See `xgradient.attribution` for the other forms.
+    baselines : Tensor or float, or tuple of these, optional
         Start of the path: None for zero, a number, or a tensor that broadcasts to the inputs.
+    additional_forward_args, output, layer, create_graph : optional
+        Common to all methods, see `xgradient.attribution`.
+        With a layer, the path leads from its values for the baselines to those for the inputs.
     n_steps : int, default 128
         Number of nodes, that is of gradients per image.
     method : str, default "gausslegendre"
@@ -90,8 +116,8 @@ def integrated_gradients(
 
     Returns
     -------
-    attributions : Tensor
-        Shaped like the inputs.
+    attributions : Tensor or tuple of Tensor
+        Shaped like the inputs (or the values of the layer).
     delta : Tensor of shape (N,)
         ``sum(attributions) - (F(x) - F(b))`` per image; only with ``return_convergence_delta``.
 
@@ -105,101 +131,132 @@ def integrated_gradients(
     ----------
     Sundararajan, Taly and Yan (2017), Sec. 3 and 5.
     """
-    inputs, target = validated(model, inputs, target)
-    baselines = validated_baselines(baselines, inputs)
+    task = explained(
+        model,
+        inputs,
+        target,
+        additional_forward_args=additional_forward_args,
+        output=output,
+        layer=layer,
+        create_graph=create_graph,
+    )
     alphas, weights = quadrature(method, n_steps)
-    rows = _validated_rows(internal_batch_size, len(inputs))
-
-    parts = math.ceil(len(inputs) / rows)
+    rows = _validated_rows(internal_batch_size, task.n_rows)
     with attributing(model):
-        # Refuses a target that the net has no logit for, by its place in the whole batch.
-        target_logits(model, inputs[:1], target, rows)
-        attributions = torch.empty_like(inputs)
-        layer = only_reader(model, inputs[:1])
-        for out, ends, starts, classes in zip(
-            attributions.tensor_split(parts),
-            inputs.tensor_split(parts),
-            _split_baselines(baselines, parts),
-            target.tensor_split(parts),
-            strict=True,
-        ):
-            if layer is None:
-                gradient = _path_gradient(
-                    model, starts, ends - starts, classes, alphas, weights, rows
-                )
-            else:
-                gradient = _path_gradient_behind(
-                    layer, model, starts, ends, classes, alphas, weights, rows
-                )
-            torch.mul(ends - starts, gradient, out=out)
-        if not return_convergence_delta:
-            return attributions
-        change = target_logits(model, inputs, target, rows) - target_logits(
-            model, baselines, target, rows
-        )
-    return attributions, attributions.flatten(1).sum(1) - change
-
-
-def _path_gradient(
-    run: Callable[[Tensor], Tensor],
-    start: Tensor,
-    direction: Tensor,
-    target: Tensor,
-    alphas: Tensor,
-    weights: Tensor,
-    rows: int,
-) -> Tensor:
-    """Weighted sum over the nodes of the gradient at ``start + alpha * direction``."""
-    images, shape = direction.shape[0], direction.shape[1:]
-    total = torch.zeros_like(direction, dtype=accumulator(direction.dtype))
-
-    # A separate function frees the tensors of a pass before the next one begins.
-    def add_gradients(nodes: Tensor, node_weights: list[float]) -> None:
-        steps = nodes.view(-1, 1, *(1 for _ in shape))
-        points = direction.new_empty(len(nodes) * images, *shape)
+        starts = task.baselines(baselines)
+        # Refuses a target that the net has no output for before any work.
         with torch.no_grad():
-            torch.addcmul(start, steps, direction, out=points.unflatten(0, (-1, images)))
-        gradient = input_gradient(run, points, target.repeat(len(nodes)))
+            task.scores(copies(task.rows(slice(1))), task.all_rows()[:1])
+        first_layer = None if create_graph else _shared_layer(task)
+        parts = []
+        for part in task.all_rows().tensor_split(math.ceil(task.n_rows / rows)):
+            ends = task.rows(slice(int(part[0]), int(part[-1]) + 1))
+            begins = [s if len(s) == 1 else s[part] for s in starts]
+            directions = [end - begin for end, begin in zip(ends, begins, strict=True)]
+            path = _Path(task.scores, part, begins, directions, create_graph)
+            if first_layer is None:
+                gradients = path.mean_gradient(alphas, weights, rows)
+            else:
+                gradients = _behind(first_layer, task, path, ends[0], alphas, weights, rows)
+            parts.append([d * g for d, g in zip(directions, gradients, strict=True)])
+        attributions = [torch.cat(each) for each in zip(*parts, strict=True)]
+        result = task.returned(attributions)
+        if not return_convergence_delta:
+            return result
+        change = task.scores_in_parts(task.inputs, rows) - task.scores_in_parts(starts, rows)
+    return result, sum(values.reshape(task.n_rows, -1).sum(1) for values in attributions) - change
+
+
+class _Path:
+    """Straight paths of some rows of the batch, along which gradients are averaged."""
+
+    def __init__(
+        self,
+        scores: Callable[[Sequence[Tensor], Tensor], Tensor],
+        rows: Tensor,
+        starts: Sequence[Tensor],
+        directions: Sequence[Tensor],
+        create_graph: bool,
+    ) -> None:
+        self.scores = scores
+        self.rows = rows
+        self.starts = starts
+        self.directions = directions
+        self.create_graph = create_graph
+
+    def mean_gradient(self, alphas: Tensor, weights: Tensor, rows: int) -> list[Tensor]:
+        """Weighted sum over the nodes of the gradient at ``start + alpha * direction``."""
+        totals = [torch.zeros_like(d, dtype=accumulator(d.dtype)) for d in self.directions]
+        per_pass = max(1, rows // len(self.rows))
+        for nodes, node_weights in zip(
+            alphas.split(per_pass), weights.split(per_pass), strict=True
+        ):
+            self._add_gradients(totals, nodes, node_weights.tolist())
+        return [total.to(d.dtype) for total, d in zip(totals, self.directions, strict=True)]
+
+    # A function of its own frees the tensors of a pass before the next one begins.
+    def _add_gradients(
+        self, totals: Sequence[Tensor], nodes: Tensor, weights: Sequence[float]
+    ) -> None:
+        n_rows = len(self.rows)
+        rows = self.rows.repeat(len(nodes))
+        points = [
+            self._points(nodes.to(direction), start, direction)
+            for start, direction in zip(self.starts, self.directions, strict=True)
+        ]
+        gradients = input_gradient(
+            lambda tracked: self.scores(tracked, rows), points, self.create_graph
+        )
         # One term at a time: no copy of the gradient, and weights in double precision.
-        for weight, term in zip(node_weights, gradient.unflatten(0, (-1, images)), strict=True):
-            total.add_(term, alpha=weight)
+        for total, gradient in zip(totals, gradients, strict=True):
+            for weight, term in zip(weights, gradient.unflatten(0, (-1, n_rows)), strict=True):
+                total.add_(term, alpha=weight)
 
-    per_pass = max(1, rows // images)
-    for nodes, node_weights in zip(
-        alphas.to(direction).split(per_pass), weights.split(per_pass), strict=True
-    ):
-        add_gradients(nodes, node_weights.tolist())
-    return total.to(direction.dtype)
+    def _points(self, nodes: Tensor, start: Tensor, direction: Tensor) -> Tensor:
+        steps = nodes.view(-1, *(1 for _ in direction.shape))
+        if self.create_graph:
+            return torch.addcmul(start, steps, direction).flatten(0, 1).clone()
+        points = direction.new_empty(len(nodes) * len(self.rows), *direction.shape[1:])
+        with torch.no_grad():
+            torch.addcmul(start, steps, direction, out=points.unflatten(0, (-1, len(self.rows))))
+        return points
 
 
-def _path_gradient_behind(
+def _shared_layer(task: Explained) -> nn.Module | None:
+    """Return the only reader of the input where its work can be shared between the nodes."""
+    plain = task.single and not task.arguments and task.layer is None and task.output is None
+    if not plain or not isinstance(task.model, nn.Module):
+        return None
+    return only_reader(task.model, task.inputs[0][:1])
+
+
+def _behind(
     layer: nn.Module,
-    model: nn.Module,
-    start: Tensor,
+    task: Explained,
+    path: _Path,
     end: Tensor,
-    target: Tensor,
     alphas: Tensor,
     weights: Tensor,
     rows: int,
-) -> Tensor:
-    """`_path_gradient` for a net whose input is read by one linear layer only."""
+) -> list[Tensor]:
+    """Average the gradients for a net whose input is read by one linear layer only."""
     leaf = end.detach().requires_grad_()
     at_end = layer(leaf)
     with torch.no_grad():
-        at_start = layer(start)
+        at_start = layer(path.starts[0])
         direction = at_end - at_start
-    gradient = _path_gradient(
-        BehindLayer(layer, model, end), at_start, direction, target, alphas, weights, rows
-    )
-    return torch.autograd.grad(at_end, leaf, gradient)[0]
+    behind = BehindLayer(layer, task.model, end)
+
+    def scores(points: Sequence[Tensor], of: Tensor) -> Tensor:
+        return task.target(behind(points[0]), of)
+
+    inner = _Path(scores, path.rows, [at_start], [direction], False)
+    (gradient,) = inner.mean_gradient(alphas, weights, rows)
+    return list(torch.autograd.grad(at_end, leaf, gradient))
 
 
-def _split_baselines(baselines: Tensor, parts: int) -> tuple[Tensor, ...]:
-    return (baselines,) * parts if len(baselines) == 1 else baselines.tensor_split(parts)
-
-
-def _validated_rows(internal_batch_size: int | None, n_images: int) -> int:
+def _validated_rows(internal_batch_size: int | None, n_rows: int) -> int:
     if internal_batch_size is None:
-        return max(n_images, _DEFAULT_ROWS)
+        return max(n_rows, _DEFAULT_ROWS)
     check_positive_integer("internal_batch_size", internal_batch_size)
     return internal_batch_size

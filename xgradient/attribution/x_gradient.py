@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from typing import Any
 
-from xgradient._inputs import validated, validated_baselines
-from xgradient.attribution._gradients import attributing, input_gradient
+import torch
+from torch import nn
+
+from xgradient._explained import (
+    Baselines,
+    Explained,
+    Inputs,
+    Model,
+    OutputSelector,
+    attributing,
+    explained,
+)
+from xgradient._targets import TargetLike
+from xgradient.attribution._gradients import copies, input_gradient
 from xgradient.homogeneous import verify_homogeneous
+from xgradient.homogeneous.verification import verify_homogeneous_function
 
 
 def x_gradient(
-    model: nn.Module,
-    inputs: Tensor,
-    target: Tensor | int,
+    model: Model,
+    inputs: Inputs,
+    target: TargetLike = None,
     *,
-    baselines: Tensor | float | None = None,
+    baselines: Baselines = None,
+    additional_forward_args: Any = None,
+    output: OutputSelector = None,
+    layer: str | nn.Module | None = None,
+    create_graph: bool = False,
     degree: float = 1,
     check: bool = True,
-) -> Tensor:
+) -> Inputs:
     """X-Gradient: Integrated Gradients of a homogeneous net in one forward and backward pass.
 
     For a net of degree k and the zero baseline, Integrated Gradients have the closed form
     ``IG_i = x_i * dF/dx_i / k``; the gradient at ``a x`` is ``a**(k - 1)`` times that at ``x``,
     and the integral of ``a**(k - 1)`` over [0, 1] is ``1 / k``.
 
+    With ``create_graph=True`` it can be part of a training loss, at the cost of a second backward
+    pass: `xgradient.priors` has losses for it. Without, the attribution is a constant to the loss.
+
     Parameters
     ----------
-    model : nn.Module
-        Nonnegatively homogeneous net that returns logits of shape (N, K).
-    inputs : Tensor of shape (N, ...)
-        Images or feature vectors.
-    target : Tensor of shape (N,), integer, or int
-        Class index of the logit to explain, per image or one for all.
-    baselines : Tensor or float, optional
+    model : nn.Module or callable
+        Nonnegatively homogeneous net that returns outputs of shape (N, K).
+    inputs : Tensor of shape (N, ...) or tuple of these
+        Images, feature vectors or whatever the net takes.
+    target : optional
+        Which output to explain: an index, one per row or one for all; None for a net with one
+        output. See `xgradient.attribution` for the other forms.
+    baselines : optional
         None or zero; nothing else has the closed form.
+    additional_forward_args, output, layer, create_graph : optional
+        Common to all methods, see `xgradient.attribution`.
+        With a layer, the part of the net behind it must be homogeneous.
     degree : float, default 1
-        Degree k > 0 of homogeneity; 1 for an X-DNN.
+        Degree k > 0 of homogeneity, in all inputs together; 1 for an X-DNN.
     check : bool, default True
         Whether to refuse a net that is not homogeneous of this degree. The check costs six forward
         passes of one image. In a loop over batches, check the first batch only, or call
@@ -43,8 +67,9 @@ def x_gradient(
 
     Returns
     -------
-    Tensor
-        Attribution, shaped like the inputs; per image it sums to the target logit.
+    Tensor or tuple of Tensor
+        Attribution, shaped like the inputs (or the values of the layer); per row it
+        sums to the target output.
 
     Raises
     ------
@@ -60,15 +85,35 @@ def x_gradient(
     """
     if not degree > 0:
         raise ValueError(f"degree must be positive, got {degree}")
-    inputs, target = validated(model, inputs, target)
-    if baselines is not None and validated_baselines(baselines, inputs).any():
+    task = explained(
+        model,
+        inputs,
+        target,
+        additional_forward_args=additional_forward_args,
+        output=output,
+        layer=layer,
+        create_graph=create_graph,
+    )
+    if baselines is not None and any(values.any() for values in task.baselines(baselines)):
         raise ValueError(
             "the closed form of x_gradient holds for the zero baseline only, got baselines that "
             "are not zero: use integrated_gradients"
         )
-    if check:
-        # An image of zeros reveals nothing but biases: take the first image that is not zero.
-        example = int(inputs.flatten(1).any(1).int().argmax())
-        verify_homogeneous(model, inputs[example : example + 1], degree)
     with attributing(model):
-        return inputs * input_gradient(model, inputs.clone(), target) / degree
+        if check:
+            _verify(task, degree)
+        gradients = input_gradient(task.scores, copies(task.inputs), create_graph)
+        products = [x * g / degree for x, g in zip(task.inputs, gradients, strict=True)]
+    return task.returned(products)
+
+
+def _verify(task: Explained, degree: float) -> None:
+    # A row of zeros reveals nothing but biases: take the first row that is not zero.
+    filled = torch.stack([values.reshape(len(values), -1).any(1) for values in task.inputs])
+    example = filled.any(0).int().argmax().view(1)
+    points = [values.detach() for values in task.rows(example)]
+    plain = task.layer is None and not task.arguments and task.output is None and task.single
+    if plain and isinstance(task.model, nn.Module):
+        verify_homogeneous(task.model, points[0], degree)
+    else:
+        verify_homogeneous_function(lambda *scaled: task.call(scaled, example), points, degree)

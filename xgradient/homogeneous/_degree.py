@@ -26,7 +26,7 @@ def measured_degree(model: nn.Module, inputs: Tensor) -> float | None:
             raise TypeError(f"the net must return a floating-point Tensor, got {output!r:.60}")
         return output
 
-    consistent, degree = _degree_of_call(logits, (inputs,), {})
+    consistent, degree = degree_of_call(logits, (inputs,), {})
     if consistent:
         return degree
     name, module = _first_inconsistent_module(model, inputs)
@@ -57,7 +57,7 @@ def _first_inconsistent_module(model: nn.Module, inputs: Tensor) -> tuple[str, n
         if not found:
             trying = True
             try:
-                consistent, _ = _degree_of_call(module.forward, args, kwargs)
+                consistent, _ = degree_of_call(module.forward, args, kwargs)
             finally:
                 trying = False
             if not consistent:
@@ -81,7 +81,7 @@ def relative_tolerance(dtype: torch.dtype) -> float:
     return math.sqrt(torch.finfo(dtype).eps)
 
 
-def _degree_of_call(
+def degree_of_call(
     call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[bool, float | None]:
     """Whether every output scales by one power of the factor of all arguments, and which."""

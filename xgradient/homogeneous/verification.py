@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
 
 from xgradient._inputs import check_inputs, check_model, evaluation_mode
-from xgradient.homogeneous._degree import measured_degree, relative_tolerance
+from xgradient.homogeneous._degree import degree_of_call, measured_degree, relative_tolerance
 from xgradient.homogeneous._structure import NotHomogeneousError, structural_message
 
 
@@ -133,3 +135,39 @@ def _called_modules(model: nn.Module, inputs: Tensor) -> list[tuple[str, nn.Modu
         for handle in handles:
             handle.remove()
     return list(called.items())
+
+
+def verify_homogeneous_function(
+    function: Callable[..., Tensor], inputs: Sequence[Tensor], degree: float
+) -> None:
+    """Verify by numbers alone that a function is homogeneous of a degree in all its arguments.
+
+    Parameters
+    ----------
+    function : callable
+        From tensors to a tensor.
+    inputs : sequence of Tensor
+        Arguments at which the numbers are compared.
+    degree : float
+        Required degree k.
+
+    Raises
+    ------
+    NotHomogeneousError
+        If the function is not homogeneous of this degree.
+    """
+    with torch.no_grad():
+        consistent, measured = degree_of_call(function, tuple(inputs), {})
+    if not consistent:
+        raise NotHomogeneousError(
+            "the net is not homogeneous: its output for scaled inputs is not its output scaled by "
+            "a power of the factor. Scale all inputs together, and remove what adds a constant, "
+            "saturates or normalises",
+            "",
+        )
+    if measured is not None and abs(measured - degree) > relative_tolerance(inputs[0].dtype):
+        raise NotHomogeneousError(
+            f"the net is homogeneous of degree {measured:.6g}, not {degree:.6g}: pass the degree "
+            "that it has",
+            "",
+        )

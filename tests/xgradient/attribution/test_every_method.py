@@ -179,14 +179,22 @@ def nan_at(inputs: Tensor, image: int) -> Tensor:
         (lambda x, t: (x.long(), t), TypeError, "floating-point"),
         (lambda x, t: (x.numpy(), t), TypeError, "ndarray"),
         (lambda x, t: (x[:0], t[:0]), ValueError, "non-empty"),
-        (lambda x, t: (x[0, 0, 0], t), ValueError, "shape"),
+        (lambda x, t: (x[0, 0, 0, 0], t), ValueError, "shape"),
+        (lambda x, t: ((), t), ValueError, "at least one"),
         (lambda x, t: (nan_at(x, 1), t), ValueError, r"inputs\[1\]"),
         (lambda x, t: (x / (x > -9e9).logical_not()[:, :1], t), ValueError, r"inputs\[0\]"),
         (lambda x, t: (x, t[:2]), ValueError, r"\(3,\)"),
-        (lambda x, t: (x, t[:, None]), ValueError, r"\(3,\)"),
+        (lambda x, t: (x, t[:, None]), ValueError, r"\(3,\) or the shape \(3, 5\)"),
+        (lambda x, t: (x, t.tolist()[:2]), ValueError, r"\(3,\)"),
+        (lambda x, t: (x, (1, 2)), ValueError, "an index for outputs.* got 2"),
+        (lambda x, t: (x, [(1,), (1, 2), (0,)]), ValueError, "several lengths"),
+        (lambda x, t: (x, None), ValueError, "no target is given"),
+        (lambda x, t: (x, lambda out: out), ValueError, "one score per row"),
         (lambda x, t: (x, t.double()), TypeError, "integer"),
         (lambda x, t: (x, t > 0), TypeError, "integer"),
-        (lambda x, t: (x, [0, 1, 2]), TypeError, "list"),
+        (lambda x, t: (x, [0, 1.0, 2]), TypeError, "float"),
+        (lambda x, t: (x, 1.0), TypeError, "float"),
+        (lambda x, t: (x, True), TypeError, "bool"),
         (
             lambda x, t: (x, torch.tensor([0, 5, 1])),
             ValueError,
@@ -206,7 +214,7 @@ def test_unusable_inputs_and_targets_are_refused(method, case, change, error, me
 @pytest.mark.parametrize(
     ("function", "error", "message"),
     [
-        (lambda x: x, ValueError, r"\(\d+, K\)"),
+        (lambda x: x, ValueError, r"tuple of 3 indices for outputs of shape \(\d+, 2, 8, 8\)"),
         (lambda x: x.flatten(), ValueError, r"\(\d+, K\)"),
         (lambda x: x.flatten(2)[0], ValueError, r"\(\d+, K\)"),
         (lambda x: (x.flatten(1), x), TypeError, "tuple"),
@@ -223,7 +231,7 @@ def test_unusable_nets_are_refused(method, case, function, error, message):
 
 
 @every_method
-def test_a_model_is_a_module(method, case):
+def test_a_model_can_be_called(method, case):
     _, inputs, target = case
-    with pytest.raises(TypeError, match="an nn"):
-        method(lambda x: x.flatten(1), inputs, target)
+    with pytest.raises(TypeError, match=r"an nn\.Module or a function, got str"):
+        method("net", inputs, target)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextvars
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -141,3 +143,28 @@ def test_guided_backprop_times_the_distance_from_a_baseline(case, baselines):
     assert torch.equal(guided_backprop(net, inputs, target, baselines=baselines), plain)
     ours = guided_backprop(net, inputs, target, baselines=baselines, multiply_by_inputs=True)
     close(ours, (inputs - (0 if baselines is None else baselines)) * plain)
+
+
+def test_exported_programs_are_seen(case):
+    net, inputs, target = case
+    net.eval()
+    exported = torch.export.export(net, (inputs,)).module()
+    close(
+        guided_backprop(lambda x: exported(x), inputs, target), guided_backprop(net, inputs, target)
+    )
+
+
+def test_relus_that_cannot_be_seen_are_an_error(case):
+    net, inputs, target = case
+    alone = contextvars.Context()
+
+    class Elsewhere(nn.Module):
+        """Runs a net in another thread, as DataParallel does, where no mode is active."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            with ThreadPoolExecutor(1) as pool:
+                return pool.submit(alone.run, net, x).result()
+
+    net.eval()
+    with pytest.raises(ValueError, match=r"1 ReLU of the net .*DataParallel"):
+        guided_backprop(Elsewhere(), inputs, target)

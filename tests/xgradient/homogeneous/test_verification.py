@@ -234,7 +234,7 @@ def test_modes_and_hooks_are_restored_after_a_crash(inputs):
     [
         (torch.ones(2, 4, dtype=torch.long), TypeError, "floating-point"),
         ([1.0], TypeError, "list"),
-        (torch.ones(4), ValueError, "shape"),
+        (torch.tensor(1.0), ValueError, "shape"),
         (torch.ones(0, 4), ValueError, "non-empty"),
         (torch.zeros(2, 4), ValueError, "all zero"),
         (torch.tensor([[1.0] * 4, [1, 2, 3, torch.nan]]), ValueError, r"inputs\[1\]"),
