@@ -111,7 +111,8 @@ def attribution_prior_loss(attributions: Tensor, prior: str = "gini") -> Tensor:
     Returns
     -------
     Tensor of shape (...), for images a scalar
-        Differentiable; of the first two in [-1, 0], and nan where every attribution is 0.
+        Differentiable; of the first two in [-1, 0]. Where every attribution is 0, ``"gini"`` is
+        nan; an image of zeros counts as 0 in ``"image_gini"``.
 
     Raises
     ------
@@ -139,7 +140,11 @@ def _feature_gini(attributions: Tensor) -> Tensor:
 
 
 def _image_gini(attributions: Tensor) -> Tensor:
-    return -gini(_pixels(attributions).abs().flatten(1)).mean()
+    pixels = _pixels(attributions).abs().flatten(1)
+    # Nothing is distributed over an image without attribution, as where Expected Gradients draw
+    # the image itself as its reference. Such an image counts as 0 and gets no gradient.
+    some = pixels[pixels.detach().any(1)]
+    return -gini(some).sum() / len(pixels) if len(some) else 0 * pixels.sum()
 
 
 def _mean_total_variation(attributions: Tensor) -> Tensor:

@@ -148,3 +148,16 @@ def test_priors_on_images_judge_every_image_by_itself(prior, of_image) -> None:
 def test_an_unknown_prior_is_refused() -> None:
     with pytest.raises(ValueError, match="image_gini, total_variation, got 'l1'"):
         attribution_prior_loss(torch.ones(2, 3), "l1")
+
+
+def test_an_image_without_attribution_counts_as_zero() -> None:
+    attributions = torch.randn(3, 2, 5, 4, dtype=torch.float64)
+    attributions[1] = 0
+    expected = attribution_prior_loss(attributions[[0, 2]], "image_gini") * 2 / 3
+    attributions.requires_grad_()
+    loss = attribution_prior_loss(attributions, "image_gini")
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert attributions.grad.isfinite().all()
+    assert not attributions.grad[1].any()
+    assert attribution_prior_loss(0 * attributions, "image_gini").item() == 0
