@@ -19,11 +19,17 @@ from torch.nn.functional import cross_entropy
 
 from xgradient.attribution import expected_gradients, integrated_gradients, x_gradient
 from xgradient.homogeneous import remove_biases
-from xgradient.models import AlexNet
-from xgradient.priors import PRIORS, attribution_prior_loss
+from xgradient.models import AlexNet, digit_convnet
+from xgradient.priors import attribution_prior_loss
 
-CASES = ("unregularised", "XG", "EG(1)", "IG(8)", "IG(32)")
 N_CLASSES = 10
+# An X-DNN without max pooling, and two with: of 28-pixel images and of ImageNet's.
+NETS: dict[str, tuple[int, int, Callable[[], nn.Module]]] = {
+    "digit ConvNet": (1, 28, digit_convnet),
+    "small AlexNet": (1, 28, lambda: AlexNet(N_CLASSES, 1, geometry="small")),
+    "AlexNet": (3, 224, lambda: AlexNet(N_CLASSES)),
+}
+CASES = ("unregularised", "XG", "EG(1)", "IG(8)", "IG(32)")
 
 
 def attribute(case: str, net: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
@@ -36,12 +42,11 @@ def attribute(case: str, net: nn.Module, images: Tensor, labels: Tensor) -> Tens
     return integrated_gradients(net, images, labels, n_steps=n_steps, create_graph=True)
 
 
-def training_step(case: str, prior: str, geometry: str, batch: int) -> Callable[[], None]:
+def training_step(case: str, prior: str, name: str, batch: int) -> Callable[[], None]:
     """Return one step of training with a prior."""
     torch.manual_seed(0)
-    channels, side = {"small": (1, 28), "imagenet": (3, 224)}[geometry]
-    net = AlexNet(num_classes=N_CLASSES, in_channels=channels, geometry=geometry)
-    net = remove_biases(net)
+    channels, side, build = NETS[name]
+    net = remove_biases(build())
     optimiser = torch.optim.SGD(net.parameters(), lr=1e-3)
     images = torch.randn(batch, channels, side, side)
     labels = torch.randint(N_CLASSES, (batch,))
@@ -66,23 +71,23 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     repeats = 2 if options.quick else options.repeats
-    sizes = {"small": 8 if options.quick else options.batch}
-    if not options.quick:
-        sizes["imagenet"] = 8
     results = Results("image_priors")
-    for geometry, batch in sizes.items():
+    for name, (_, side, _) in NETS.items():
+        if side > 28 and options.quick:
+            continue
+        batch = 8 if options.quick or side > 28 else options.batch
         # Integrated Gradients hold the activations of all their steps until the second pass.
-        cases = CASES if geometry == "small" else CASES[:-1]
-        for prior in sorted(PRIORS.keys() - {"gini"}):
-            setting = {"geometry": geometry, "batch": batch, "prior": prior}
-            steps = {case: training_step(case, prior, geometry, batch) for case in cases}
-            seconds = interleaved_times(steps, repeats)
+        cases = CASES if side == 28 else CASES[:-1]
+        for prior in ("image_gini", "total_variation"):
+            setting = {"net": name, "batch": batch, "prior": prior, "clock": options.clock}
+            steps = {case: training_step(case, prior, name, batch) for case in cases}
+            seconds = interleaved_times(steps, repeats, clock=options.clock)
             for case in cases:
                 results.add(case, "time of a step", seconds[case], "s", **setting)
                 ratio = ratio_of_medians(seconds[case], seconds["unregularised"])
                 results.add(case, "step / unregularised step", ratio, "", **setting)
         for case in cases:
-            peak = peak_memory(training_step, case, prior, geometry, batch, threads=options.threads)
+            peak = peak_memory(training_step, case, prior, name, batch, threads=options.threads)
             results.add(case, "peak memory of a step", peak, "MiB", **setting)
     print(results.write(options.output_dir))
 
