@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import sys
@@ -13,8 +14,9 @@ from typing import Any
 
 import nbformat
 import papermill
+from nbconvert import HTMLExporter
 
-__all__ = ["execute_notebook"]
+__all__ = ["as_page", "execute_notebook"]
 
 # No name that a user gives a kernel: Jupyter takes the first of a name that it finds.
 _KERNEL = f"xgradient-job-{os.getpid()}"
@@ -55,6 +57,62 @@ def execute_notebook(template: str, executed: str, parameters: Mapping[str, Any]
     }
     nbformat.write(notebook, executed)
     return notebook
+
+
+def as_page(notebook: Any) -> str:
+    """Turn an executed notebook into an HTML page for readers: text, tables and verdicts.
+
+    It holds all that it shows: no script, and nothing that a browser would fetch. Titles and names
+    come from the notebook and are escaped there.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        From `execute_notebook`.
+
+    Returns
+    -------
+    str
+        The page.
+    """
+    body, _ = HTMLExporter(
+        exclude_input=True, exclude_output_prompt=True, template_name="basic"
+    ).from_notebook_node(notebook)
+    headings = [
+        line.removeprefix("# ")
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+        for line in cell.source.splitlines()
+        if line.startswith("# ")
+    ]
+    title = html.escape(headings[0] if headings else "Table")
+    return _PAGE.format(title=title, style=_STYLE, body=body)
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+_STYLE = """
+body { max-width: 75em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff;
+  font: 16px/1.5 system-ui, sans-serif; }
+.anchor-link { display: none; }
+.jp-OutputArea, .output { overflow-x: auto; }
+table { border-collapse: collapse; margin: 1em 0; font-size: 0.9em; }
+th, td { padding: 0.3em 0.8em; text-align: left; vertical-align: top; }
+thead { border-bottom: 2px solid #666; }
+tbody tr { border-bottom: 1px solid #ddd; }
+pre, code { font: 0.9em monospace; }
+"""
 
 
 @contextmanager

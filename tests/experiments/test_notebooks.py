@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import nbformat
 import pytest
 
-from experiments.notebooks import execute_notebook
+from experiments.notebooks import as_page, execute_notebook
 
 SOURCE = """
 import sys
@@ -49,3 +50,20 @@ def test_a_foreign_kernel_and_a_foreign_package_of_the_same_names_are_not_used(
     assert value == 3
     assert nbformat.read(executed, as_version=4) == notebook
     assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_the_page_of_a_notebook_fetches_nothing_and_runs_nothing():
+    notebook = nbformat.v4.new_notebook()
+    text = nbformat.v4.new_markdown_cell("# A <b>title</b> & more\n\nSome text.")
+    output = nbformat.v4.new_output("execute_result", {"text/html": "<table></table>"})
+    cell = nbformat.v4.new_code_cell("hidden()", outputs=[output])
+    notebook.cells = [text, cell]
+    page = as_page(notebook)
+    assert "<script" not in page
+    assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", page)
+    assert "@import" not in page
+    assert "url(" not in page
+    assert "<title>A &lt;b&gt;title&lt;/b&gt; &amp; more</title>" in page
+    assert "Some text." in page
+    assert "<table></table>" in page
+    assert "hidden()" not in page

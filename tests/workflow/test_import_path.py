@@ -23,5 +23,7 @@ def test_other_packages_of_the_same_names_are_not_used(root, workplace):
         text=True,
         env={**os.environ, "PYTHONPATH": str(decoys)},
     )
-    assert run.returncode == 0, run.stderr + "".join(p.read_text() for p in (workplace / "results").rglob("*.log"))
+    assert run.returncode == 0, run.stderr + "".join(
+        p.read_text() for p in (workplace / "results").rglob("*.log")
+    )
     assert all((workplace / target).is_file() for target in targets)

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-from nbconvert import HTMLExporter
-
 from experiments.job import Job
-from experiments.notebooks import execute_notebook
+from experiments.notebooks import as_page, execute_notebook
 
 with Job(snakemake) as job:
     files, results = snakemake.input, snakemake.output
@@ -16,6 +14,5 @@ with Job(snakemake) as job:
         if name not in ("notebook", "code", "html")
     }
     executed = execute_notebook(files.notebook, results.notebook, parameters)
-    # For readers: text, tables and verdicts. The executed notebook also has the code.
-    html, _ = HTMLExporter(exclude_input=True).from_notebook_node(executed)
-    Path(results.html).write_text(html, encoding="utf-8")
+    # For readers. The executed notebook also has the code.
+    Path(results.html).write_text(as_page(executed), encoding="utf-8")
