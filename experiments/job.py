@@ -22,6 +22,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from experiments.digests import digest_of
+from experiments.processes import end_with_parent
 
 if TYPE_CHECKING:
     import torch
@@ -120,6 +121,7 @@ class Job:
 
     def __enter__(self) -> Job:
         """Prepare the process."""
+        end_with_parent()
         handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
         if self._snakemake.log:
             Path(self._snakemake.log[0]).parent.mkdir(parents=True, exist_ok=True)
@@ -165,6 +167,13 @@ class Job:
 
         return torch.device(self._snakemake.params.get("device", "cpu"))
 
+    @property
+    def _threads(self) -> int:
+        """Threads as configured, also where Snakemake has fewer cores: they decide last bits."""
+        config = getattr(self._snakemake, "config", {})
+        configured = config.get("threads", 1) * self._snakemake.params.get("devices", 1)
+        return max(1, configured, self._snakemake.threads)
+
     def _prepare_torch(self) -> None:
         import torch
 
@@ -176,7 +185,7 @@ class Job:
             logger.error("%s", error)
             raise error
         torch.manual_seed(self.seed)
-        torch.set_num_threads(max(1, self._snakemake.threads))
+        torch.set_num_threads(self._threads)
         # TF32 keeps 10 of 23 mantissa bits, which turns a difference of zero into several percent.
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False

@@ -142,3 +142,13 @@ def test_the_commit_of_a_repository_around_the_project_is_not_recorded(tmp_path)
     shutil.move(tmp_path / ".git", project / ".git")
     own = subprocess.run(run, env=environment, cwd=project, capture_output=True, text=True)
     assert re.fullmatch(r"'[0-9a-f]{12}-dirty'", own.stdout.strip()), own.stderr
+
+
+def test_threads_are_those_of_the_configuration_also_with_fewer_cores(tmp_path):
+    job = snakemake(tmp_path, devices=2)
+    job.config = {"threads": 3}
+    with Job(job):
+        assert torch.get_num_threads() == 6
+    job.threads = 8
+    with Job(job):
+        assert torch.get_num_threads() == 8

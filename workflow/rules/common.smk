@@ -29,8 +29,13 @@ from experiments.networks.origin import (
     torchvision_name,
     weights_entry,
 )
+from experiments.processes import end_with_parent
 from experiments.seeds import job_seed
 from experiments.settings import catalogue
+
+# Of a run that was killed nothing goes on. The run itself may outlive the shell that started it.
+if not workflow.is_main_process:
+    end_with_parent()
 
 try:
     # One file per data set; no other list of data sets is kept.
