@@ -158,6 +158,8 @@ class Call:
         n_inputs, n_rows = self.watch.n_inputs, self.watch.n_rows
         if not isinstance(value, Tensor) or value.dim() != rank or value.shape[0] != n_rows:
             return value
+        if self.is_tracked(value):
+            return value
         actual, reference = value[:n_inputs], value[n_inputs:]
         if not torch.equal(actual, reference.expand_as(actual)):
             raise self.refusal(
@@ -172,6 +174,7 @@ class Call:
         self,
         select: Callable[[Any], Any] = lambda output: output,
         of: Sequence[Tensor] | None = None,
+        without_constants: bool = False,
         **replaced: Any,
     ) -> Callable[..., Tensor]:
         """Make the function of the rows of the inputs alone that the call computes.
@@ -182,6 +185,8 @@ class Call:
             Takes the result apart.
         of : sequence of torch.Tensor, optional
             The arguments that it is a function of, by default the tracked ones.
+        without_constants : bool, default False
+            Whether the other tensors are to be zero, so that an affine function becomes linear.
         **replaced
             Keyword arguments to set.
 
@@ -192,6 +197,8 @@ class Call:
             an `UnsupportedOperationError` if the call does not keep the rows apart.
         """
         arguments = self._slots(of or self.tensors, {**self.kwargs, **replaced}, shared=False)
+        if without_constants:
+            arguments = map_tensors(torch.zeros_like, arguments)
         function, rows = self._plain(), self.watch.n_inputs
 
         def apply(*tensors: Tensor) -> Tensor:
@@ -202,7 +209,7 @@ class Call:
                 raise self.refusal(f"{_AXIS}, but with other rows it fails: {error}") from error
             if output.dim() == 0 or len(output) != rows:
                 raise self.refusal(f"{_AXIS}, but for {rows} rows it gives {tuple(output.shape)}")
-            return output  # type: ignore[no-any-return]
+            return output
 
         return apply
 
@@ -219,7 +226,7 @@ class Call:
 
         def apply(tensor: Tensor) -> Tensor:
             args, kwargs = _filled(arguments, [tensor])
-            return function(*args, **kwargs)  # type: ignore[no-any-return]
+            return function(*args, **kwargs)
 
         return apply
 

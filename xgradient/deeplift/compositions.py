@@ -16,8 +16,10 @@ from torch import Tensor
 
 from xgradient.deeplift.calls import Call
 
+Axes = int | tuple[int, ...]
 
-def _standardised(values: Tensor, axes: Sequence[int], eps: float) -> Tensor:
+
+def _standardised(values: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
     centred = values - values.mean(axes, keepdim=True)
     return centred * ((centred * centred).mean(axes, keepdim=True) + eps).rsqrt()
 
@@ -101,21 +103,19 @@ def _log_softmax(
     return shifted - shifted.exp().sum(dim, keepdim=True).log()
 
 
-def _logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor:
+def _logsumexp(input: Tensor, dim: Axes, keepdim: bool = False) -> Tensor:
     largest = _largest(input, dim)
     total = (input - largest).exp().sum(dim, keepdim=True).log() + largest
     return total if keepdim else total.sum(dim)
 
 
-def _of_softmax(
-    input: Tensor, dim: int | None, dtype: torch.dtype | None
-) -> tuple[Tensor, int]:
+def _of_softmax(input: Tensor, dim: int | None, dtype: torch.dtype | None) -> tuple[Tensor, int]:
     if dim is None:
         dim = 0 if input.dim() in (0, 1, 3) else 1
     return input if dtype is None else input.to(dtype), dim
 
 
-def _largest(values: Tensor, axes: int | Sequence[int]) -> Tensor:
+def _largest(values: Tensor, axes: Axes) -> Tensor:
     """Largest values along axes, of all rows: a constant that is the same for a pair of rows."""
     with torch._C.DisableTorchFunction():
         return values.amax(axes, keepdim=True).amax(0, keepdim=True).nan_to_num()
@@ -133,7 +133,7 @@ def _glu(input: Tensor, dim: int = -1) -> Tensor:
 
 
 def _lp_pool(n_axes: int) -> Callable[..., Tensor]:
-    average = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[n_axes - 1]
+    average: Callable[..., Tensor] = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[n_axes - 1]
 
     def pool(
         input: Tensor,
@@ -145,7 +145,7 @@ def _lp_pool(n_axes: int) -> Callable[..., Tensor]:
         sizes = [kernel_size] * n_axes if isinstance(kernel_size, int) else list(kernel_size)
         n_values = float(torch.Size(sizes).numel())
         means = average(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
-        return (means * n_values).relu().pow(1.0 / norm_type)
+        return (means * n_values).pow(1.0 / norm_type)
 
     return pool
 
@@ -207,15 +207,11 @@ def _normalize(
     return input / _norm(input, p, dim, True).clamp_min(eps)
 
 
-def _addcmul(
-    input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0
-) -> Tensor:
+def _addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor:
     return input + tensor1 * tensor2 * value
 
 
-def _addcdiv(
-    input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0
-) -> Tensor:
+def _addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor:
     return input + tensor1 / tensor2 * value
 
 
@@ -229,9 +225,7 @@ def _lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     return input + (end - input) * weight
 
 
-def _bilinear(
-    input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
-) -> Tensor:
+def _bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     # One matrix product with a constant, one of the two signals.
     first = torch.einsum("...i,kij->...kj", input1, weight)
     output = (first * input2.unsqueeze(-2)).sum(-1)
@@ -283,31 +277,30 @@ def _final_softmax(function: Callable[..., Tensor]) -> Callable[[Call], Tensor]:
     return handler
 
 
+_COMPOSITIONS: dict[str, Callable[..., Tensor]] = {
+    "softmin": _softmin,
+    **{f"lp_pool{n}d": _lp_pool(n) for n in (1, 2, 3)},
+    "layer_norm": _layer_norm,
+    "rms_norm": _rms_norm,
+    "group_norm": _group_norm,
+    "instance_norm": _instance_norm,
+    "logsumexp": _logsumexp,
+    "glu": _glu,
+    "var": _variance,
+    "std": _deviation,
+    "norm": _norm,
+    "linalg_vector_norm": _vector_norm,
+    "normalize": _normalize,
+    "addcmul": _addcmul,
+    "addcdiv": _addcdiv,
+    "addmm": _addmm,
+    "lerp": _lerp,
+    "bilinear": _bilinear,
+    "scaled_dot_product_attention": _attention,
+}
+
 HANDLERS: dict[str, Callable[[Call], Any]] = {
     "softmax": _final_softmax(_softmax),
     "log_softmax": _final_softmax(_log_softmax),
-    "softmin": _composed(_softmin),
-    **{f"lp_pool{n}d": _composed(_lp_pool(n)) for n in (1, 2, 3)},
-    **{
-        name: _composed(function)
-        for name, function in {
-            "layer_norm": _layer_norm,
-            "rms_norm": _rms_norm,
-            "group_norm": _group_norm,
-            "instance_norm": _instance_norm,
-            "logsumexp": _logsumexp,
-            "glu": _glu,
-            "var": _variance,
-            "std": _deviation,
-            "norm": _norm,
-            "linalg_vector_norm": _vector_norm,
-            "normalize": _normalize,
-            "addcmul": _addcmul,
-            "addcdiv": _addcdiv,
-            "addmm": _addmm,
-            "lerp": _lerp,
-            "bilinear": _bilinear,
-            "scaled_dot_product_attention": _attention,
-        }.items()
-    },
+    **{name: _composed(function) for name, function in _COMPOSITIONS.items()},
 }

@@ -14,7 +14,6 @@ from torch.nn.grad import conv1d_input, conv2d_input, conv3d_input
 from xgradient.deeplift.calls import Call
 from xgradient.deeplift.operations import (
     Affine,
-    Passed,
     rearranged,
     selected_maximum,
     weighted_sum,
@@ -172,9 +171,7 @@ def _batch_norm(call: Call) -> Tensor:
     signal = _only_signal(call)
     axes = [1] * (signal.actual.dim() - 2)
     output = call.run()
-    return call.emit(
-        output, weighted_sum([signal], [factor.view(-1, *axes)], output.shape[1:])
-    )
+    return call.emit(output, weighted_sum([signal], [factor.view(-1, *axes)], output.shape[1:]))
 
 
 def _pool(call: Call) -> Tensor:
@@ -183,9 +180,9 @@ def _pool(call: Call) -> Tensor:
 
 
 def _max_pool(function: Callable[..., Any], n_axes: int, call: Call) -> Any:
-    names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+    names = ["kernel_size", "stride", "padding", "dilation", "ceil_mode"]
     if n_axes < 0:
-        names = ("output_size",)
+        names = ["output_size"]
     settings = {
         name: value
         for place, name in enumerate(names, start=1)
@@ -196,9 +193,7 @@ def _max_pool(function: Callable[..., Any], n_axes: int, call: Call) -> Any:
         raise call.refusal("it takes a batch of inputs, whose first axis is that of the inputs")
     maxima, indices = function(tensor, **settings, return_indices=True)
     n = call.watch.n_inputs
-    passed = selected_maximum(
-        signal, (maxima[:n], indices[:n]), (maxima[n:], indices[n:]), start=2
-    )
+    passed = selected_maximum(signal, (maxima[:n], indices[:n]), (maxima[n:], indices[n:]), start=2)
     call.emit(maxima, passed)
     wants_indices = call.kwargs.get("return_indices") or "with_indices" in call.name
     return (maxima, indices) if wants_indices else maxima
@@ -222,7 +217,9 @@ HANDLERS: dict[str, Callable[[Call], Any]] = {
     **{f"avg_pool{n}d": _pool for n in (1, 2, 3)},
     **{f"adaptive_avg_pool{n}d": _pool for n in (1, 2, 3)},
     **{
-        f"{kind}max_pool{n}d{indices}": partial(_max_pool, getattr(F, f"{kind}max_pool{n}d"), sign * n)
+        f"{kind}max_pool{n}d{indices}": partial(
+            _max_pool, getattr(F, f"{kind}max_pool{n}d"), sign * n
+        )
         for kind, sign in (("", 1), ("adaptive_", -1))
         for n in (1, 2, 3)
         for indices in ("", "_with_indices")

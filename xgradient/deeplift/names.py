@@ -131,4 +131,7 @@ def out_of_place(name: str) -> Callable[..., Any] | None:
 @cache
 def signature(function: Callable[..., Any]) -> inspect.Signature | None:
     """Signature of a function, None for one that is not written in Python."""
-    return inspect.signature(function) if inspect.isfunction(function) else None
+    try:
+        return inspect.signature(function) if inspect.isfunction(function) else None
+    except ValueError:  # a Python function around one that is not
+        return None

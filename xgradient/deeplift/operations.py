@@ -19,7 +19,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from xgradient.deeplift.rules import Elementwise, Rule
 from xgradient.deeplift.signals import Parts, Signal, Signed
 
 Pullback = Callable[[Signed], tuple[Signed, ...]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,24 @@ from xgradient.deeplift.signals import Parts, Signed
 def _rearrangement(call: Call) -> Any:
     passed = rearranged(call.on_rows(), call.signals)
     return call.emit(call.run(), passed)
+
+
+def _joined(call: Call) -> Any:
+    passed = rearranged(call.on_rows(without_constants=True), call.signals)
+    return call.emit(call.run(), passed)
+
+
+def _like_another(handler: Callable[[Call], Any]) -> Callable[[Call], Any]:
+    """Make the handler of what takes its form from a second tensor, which alone may be tracked."""
+
+    def of_first(call: Call) -> Any:
+        if not call.is_tracked(call.argument(0, "input", "self")):
+            return call.run()
+        call.tensors, call.nodes = call.tensors[:1], call.nodes[:1]
+        call.signals = call.signals[:1]
+        return handler(call)
+
+    return of_first
 
 
 def _along(position: int, name: str, optional: bool = False) -> Callable[[Call], Any]:
@@ -41,7 +60,7 @@ def _last_axes(call: Call) -> Any:
 def _several(call: Call) -> Any:
     outputs = call.run()
     for number, output in enumerate(outputs):
-        function = call.on_rows(lambda result, number=number: result[number])  # type: ignore[misc]
+        function = call.on_rows(operator.itemgetter(number))
         call.emit(output, rearranged(function, call.signals))
     return outputs
 
@@ -65,14 +84,24 @@ def _cast(call: Call) -> Any:
     output = call.run()
     if call.is_tracked(output):
         return output
-    if not call.is_tracked(call.args[0]):
-        # The tracked argument only says to which type.
-        return output
     if not output.is_floating_point():
         raise call.refusal(f"{output.dtype} rounds the values")
     signal, dtype, device = call.signals[0], output.dtype, output.device
     passed = rearranged(lambda values: values.to(device=device, dtype=dtype), [signal])
-    return call.emit(output, passed, call.nodes[:1])
+    return call.emit(output, passed)
+
+
+def _replacement(call: Call) -> Any:
+    """Pass `zero_`, `fill_` and `copy_`, which forget what the tensor was."""
+    target, source = call.argument(0, "input", "self"), call.argument(1, "src", "value")
+    output = call.run()
+    if not call.is_tracked(source):
+        call.watch.forget(output)
+    elif source.shape != target.shape or source.dtype != target.dtype:
+        raise call.refusal("DeepLIFT has no rule for copying to another shape or type")
+    else:
+        call.watch.share(output, call.node_of(source))
+    return output
 
 
 def _expansion(call: Call) -> Tensor:
@@ -80,13 +109,12 @@ def _expansion(call: Call) -> Tensor:
     tensor = call.tensors[0]
     if tensor.dim() != output.dim():
         raise call.refusal("the first axis of every tensor must stay that of the inputs")
-    passed = weighted_sum(call.signals[:1], [1.0], output.shape[1:])
-    return call.emit(output, passed, call.nodes[:1])
+    return call.emit(output, weighted_sum(call.signals, [1.0], output.shape[1:]))
 
 
 def _item(call: Call) -> Tensor:
     _check_index(call, call.argument(1, "index"))
-    return _rearrangement(call)  # type: ignore[no-any-return]
+    return _rearrangement(call)
 
 
 def _set_item(call: Call) -> None:
@@ -160,7 +188,7 @@ def _where(call: Call) -> Tensor:
 def _pad(call: Call) -> Tensor:
     mode = call.argument(2, "mode", default="constant")
     if mode != "constant":
-        return _rearrangement(call)  # type: ignore[no-any-return]
+        return _rearrangement(call)
     sizes = list(call.argument(1, "pad"))
     passed = rearranged(lambda values: F.pad(values, sizes), call.signals)
     output = call.run()
@@ -188,12 +216,27 @@ HANDLERS: dict[str, Callable[[Call], Any]] = {
     **dict.fromkeys(
         (
             *("permute", "transpose", "movedim", "narrow", "select", "diagonal", "unfold"),
-            *("cat", "stack", "hstack", "vstack", "dstack", "column_stack", "t", ".T", ".mT"),
-            *("adjoint", ".H", ".mH", "sum", "mean", "repeat", "tile", "repeat_interleave"),
+            *(
+                "t",
+                ".T",
+                ".mT",
+                "adjoint",
+                ".H",
+                ".mH",
+                "sum",
+                "mean",
+                "repeat",
+                "tile",
+                "repeat_interleave",
+            ),
             *("pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle"),
             *("fold", "im2col", "col2im", "squeeze_copy"),
         ),
         _rearrangement,
+    ),
+    **dict.fromkeys(
+        ("cat", "stack", "hstack", "vstack", "dstack", "column_stack"),
+        _joined,
     ),
     "flip": _along(1, "dims"),
     "roll": _along(2, "dims"),
@@ -216,7 +259,7 @@ HANDLERS: dict[str, Callable[[Call], Any]] = {
             *("view", "reshape", "flatten", "ravel", "unflatten", "squeeze", "unsqueeze"),
             *("view_as", "reshape_as"),
         ),
-        _reshape,
+        _like_another(_reshape),
     ),
     **dict.fromkeys(
         (
@@ -230,9 +273,10 @@ HANDLERS: dict[str, Callable[[Call], Any]] = {
             *("to", "float", "double", "half", "bfloat16", "type", "type_as", "cpu", "cuda"),
             *("int", "long", "short", "char", "byte", "bool"),
         ),
-        _cast,
+        _like_another(_cast),
     ),
-    **dict.fromkeys(("expand", "broadcast_to", "expand_as"), _expansion),
+    **dict.fromkeys(("expand", "broadcast_to", "expand_as"), _like_another(_expansion)),
+    **dict.fromkeys(("zero", "fill", "copy"), _replacement),
     "__getitem__": _item,
     "__setitem__": _set_item,
     "masked_fill": _masked_fill,

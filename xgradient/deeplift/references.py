@@ -48,7 +48,7 @@ class References:
 
 
 def references_of(task: Explained, baselines: Any) -> Iterator[References]:
-    """Find the references.
+    """Find the references, one after the other, so that no more are in memory than were given.
 
     Parameters
     ----------
@@ -57,10 +57,10 @@ def references_of(task: Explained, baselines: Any) -> Iterator[References]:
     baselines : optional
         As in `xgradient.deeplift.deeplift`.
 
-    Yields
-    ------
-    References
-        One after the other, so that no more are in memory than were given.
+    Returns
+    -------
+    iterator of References
+        In the order in which they were given.
 
     Raises
     ------

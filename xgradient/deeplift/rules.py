@@ -50,6 +50,10 @@ def rescale(function: Elementwise, signal: Signal) -> Signed:
         multiplier = change / difference
         return Signed(multiplier, multiplier)
     gradient = _derivative(function, signal.reference)
+    if not gradient.isfinite().all():
+        # As of a root at zero: there the quotient, and nothing where nothing changes.
+        quotient = torch.where(difference.abs() > 0, change / difference, 0.0)
+        gradient = torch.where(gradient.isfinite(), gradient, quotient)
     multiplier = torch.where(near, gradient, change / difference.masked_fill(near, 1.0))
     return Signed(multiplier, multiplier)
 
@@ -73,7 +77,8 @@ def revealcancel(function: Elementwise, signal: Signal) -> Signed:
     -------
     Signed
         ``m⁺ = Δy⁺ / Δx⁺`` and ``m⁻ = Δy⁻ / Δx⁻``, each of shape (N, ...). A part below 5e-8 in
-        size counts as vanishing.
+        size counts as vanishing. Where a part alone leads to where the function is not defined,
+        as a logarithm below zero, they are those of the Rescale rule.
 
     Raises
     ------
@@ -103,6 +108,12 @@ def revealcancel(function: Elementwise, signal: Signal) -> Signed:
         limit = (limit + _derivative(function, _after(signal.actual))).mul_(0.5)
         rising = torch.where(no_positive, limit, rising)
         falling = torch.where(no_negative, limit, falling)
+    finite = (rising * 0.0 + falling).isfinite()
+    if not finite.all():
+        # A part alone may lead where the function is not defined, as a logarithm below zero.
+        rescaled = rescale(function, signal).positive
+        rising = torch.where(finite, rising, rescaled)
+        falling = torch.where(finite, falling, rescaled)
     return Signed(rising, falling)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -40,6 +40,9 @@ class Node:
         Tells it from the others.
     version : int or None
         Version of the tensor's memory when it was computed.
+    since : int or None
+        The version when the tensor was made, if all that happened to the memory since then
+        happened to this tensor.
     parts : Parts or None
         The parts of its difference.
     dense : frozenset of bool
@@ -50,6 +53,7 @@ class Node:
 
     number: int
     version: int | None
+    since: int | None
     parts: Parts | None
     dense: frozenset[bool] = frozenset()
     logits: tuple[Tensor, Node] | None = None
@@ -203,7 +207,7 @@ class Watch(TorchFunctionMode):
         return whole
 
     def number_of(self, tensor: Tensor) -> int:
-        """Number of a tensor, for `multipliers`."""
+        """Return the number of a tensor, for `multipliers`."""
         node = self.node_of(tensor)
         assert node is not None
         return node.number
@@ -244,11 +248,15 @@ class Watch(TorchFunctionMode):
 
     def share(self, output: Tensor, node: Node, logits: tuple[Tensor, Node] | None = None) -> None:
         """Let a tensor be the same as another one."""
-        self._nodes[output] = Node(
-            node.number, version_of(output), node.parts, node.dense, logits or node.logits
-        )
+        self._keep(output, node.number, node.parts, node.dense, logits or node.logits)
 
-    def multipliers(self, output: int, multipliers: Tensor, leaves: Sequence[int]) -> list[Signed]:
+    def forget(self, tensor: Tensor) -> None:
+        """Let a tensor not depend on the inputs any more."""
+        self._nodes.pop(tensor, None)
+
+    def multipliers(
+        self, output: int, multipliers: Tensor, leaves: Sequence[int]
+    ) -> list[Signed | None]:
         """Carry multipliers from a tensor to the inputs.
 
         Parameters
@@ -273,7 +281,7 @@ class Watch(TorchFunctionMode):
                 continue  # its value never reaches the output
             for source, below in zip(sources, pullback(pending.pop(number)), strict=True):
                 pending[source] = pending[source] + below if source in pending else below
-        return [pending.get(leaf) for leaf in leaves]  # type: ignore[misc]
+        return [pending.get(leaf) for leaf in leaves]
 
     def pass_nonlinearity(self, call: Call) -> Tensor:
         """Pass a call by the rule of its nonlinearity."""
@@ -318,6 +326,9 @@ class Watch(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._unseen:
             return func(*args, **kwargs)
+        name = function_name(func)
+        if name.name == "__setitem__":
+            self._renew(*args)
         tracked = [
             (tensor, node)
             for tensor in tensors_in((args, kwargs))
@@ -325,7 +336,7 @@ class Watch(TorchFunctionMode):
         ]
         if not tracked:
             return func(*args, **kwargs)
-        return self._pass(Call(self, func, function_name(func), args, kwargs, tracked))
+        return self._pass(Call(self, func, name, args, kwargs, tracked))
 
     def _pass(self, call: Call) -> Any:
         if call.kwargs.get("out") is not None:
@@ -397,7 +408,39 @@ class Watch(TorchFunctionMode):
 
     def _track(self, tensor: Tensor, parts: Parts | None, dense: frozenset[bool]) -> None:
         self._n_nodes += 1
-        self._nodes[tensor] = Node(self._n_nodes, version_of(tensor), parts, dense)
+        self._keep(tensor, self._n_nodes, parts, dense)
+
+    def _keep(
+        self,
+        tensor: Tensor,
+        number: int,
+        parts: Parts | None,
+        dense: frozenset[bool],
+        logits: tuple[Tensor, Node] | None = None,
+    ) -> None:
+        version = version_of(tensor)
+        before: Node | None = self._nodes.get(tensor)
+        since = version if before is None else before.since
+        self._nodes[tensor] = Node(number, version, since, parts, dense, logits)
+
+    def _renew(self, target: Tensor, index: Any, value: Any) -> None:
+        """Trust a tensor again if all that was written to its memory went into a view of it.
+
+        That is so at the end of ``target[index] += ...``, which is in-place addition to the view
+        and then this assignment of the view to its own place.
+        """
+        node: Node | None = self._nodes.get(target)
+        view: Node | None = self._nodes.get(value) if isinstance(value, Tensor) else None
+        if node is None or view is None or node.version == version_of(target):
+            return
+        place = target[index]
+        if (
+            view.version == version_of(target)
+            and view.since == node.version
+            and place.data_ptr() == value.data_ptr()
+            and (place.shape, place.stride()) == (value.shape, value.stride())
+        ):
+            self._nodes[target] = replace(node, version=view.version)
 
 
 class _Known:

@@ -110,9 +110,10 @@ def test_revealcancel_agrees_with_the_formulas_of_the_package(kind, seed):
         baselines = torch.zeros_like(inputs)
         baselines[1, ::2] = inputs[1, ::2]
     inputs, baselines = inputs.contiguous(), baselines.double().contiguous()
-    baselines[2] = torch.where(torch.arange(baselines[2].numel()) < 3, 0.0, 1.0).view(
-        baselines[2].shape
-    ) * inputs[2]
+    baselines[2] = (
+        torch.where(torch.arange(baselines[2].numel()) < 3, 0.0, 1.0).view(baselines[2].shape)
+        * inputs[2]
+    )
     randomized(model, seed)
     inputs = torch.cat([inputs, inputs[:1]])
     baselines = torch.cat([baselines, inputs[:1]])  # no difference at all
@@ -122,9 +123,7 @@ def test_revealcancel_agrees_with_the_formulas_of_the_package(kind, seed):
         expected = reference_deeplift.contributions(
             model, x.numpy(), r.numpy(), 1, ["revealcancel"] * n_rules
         )
-        torch.testing.assert_close(
-            contributions, torch.from_numpy(expected), atol=1e-6, rtol=0
-        )
+        torch.testing.assert_close(contributions, torch.from_numpy(expected), atol=1e-6, rtol=0)
 
 
 def test_a_unit_at_its_reference_passes_its_gradient():
