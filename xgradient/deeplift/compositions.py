@@ -16,8 +16,6 @@ from torch import Tensor
 
 from xgradient.deeplift.calls import Call
 
-Axes = int | tuple[int, ...]
-
 
 def _standardised(values: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
     centred = values - values.mean(axes, keepdim=True)
@@ -87,9 +85,7 @@ def _softmax(
     dtype: torch.dtype | None = None,
     _stacklevel: int = 3,
 ) -> Tensor:
-    input, dim = _of_softmax(input, dim, dtype)
-    powers = (input - _largest(input, dim)).exp()
-    return powers * powers.sum(dim, keepdim=True).reciprocal()
+    return _log_softmax(input, dim, dtype).exp()
 
 
 def _log_softmax(
@@ -98,27 +94,10 @@ def _log_softmax(
     dtype: torch.dtype | None = None,
     _stacklevel: int = 3,
 ) -> Tensor:
-    input, dim = _of_softmax(input, dim, dtype)
-    shifted = input - _largest(input, dim)
-    return shifted - shifted.exp().sum(dim, keepdim=True).log()
-
-
-def _logsumexp(input: Tensor, dim: Axes, keepdim: bool = False) -> Tensor:
-    largest = _largest(input, dim)
-    total = (input - largest).exp().sum(dim, keepdim=True).log() + largest
-    return total if keepdim else total.sum(dim)
-
-
-def _of_softmax(input: Tensor, dim: int | None, dtype: torch.dtype | None) -> tuple[Tensor, int]:
     if dim is None:
         dim = 0 if input.dim() in (0, 1, 3) else 1
-    return input if dtype is None else input.to(dtype), dim
-
-
-def _largest(values: Tensor, axes: Axes) -> Tensor:
-    """Largest values along axes, of all rows: a constant that is the same for a pair of rows."""
-    with torch._C.DisableTorchFunction():
-        return values.amax(axes, keepdim=True).amax(0, keepdim=True).nan_to_num()
+    input = input if dtype is None else input.to(dtype)
+    return input - input.logsumexp(dim, keepdim=True)
 
 
 def _softmin(
@@ -284,7 +263,6 @@ _COMPOSITIONS: dict[str, Callable[..., Tensor]] = {
     "rms_norm": _rms_norm,
     "group_norm": _group_norm,
     "instance_norm": _instance_norm,
-    "logsumexp": _logsumexp,
     "glu": _glu,
     "var": _variance,
     "std": _deviation,

@@ -1,4 +1,4 @@
-"""How DeepLIFT passes maxima along axes, and the larger of two tensors."""
+"""How DeepLIFT passes maxima along axes, soft maxima, and the larger of two tensors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from xgradient.deeplift.calls import Call
-from xgradient.deeplift.operations import selected_maximum
+from xgradient.deeplift.operations import rearranged, selected_maximum
+from xgradient.deeplift.rules import NEAR_REFERENCE
 
 
 def _along_axes(call: Call) -> Tensor:
@@ -46,6 +47,35 @@ def _amax(input: Tensor, dim: int | tuple[int, ...], keepdim: bool = False) -> T
 
 def _amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     return -(-input).amax(dim, keepdim)
+
+
+def _logsumexp(call: Call) -> Tensor:
+    """Pass the soft maximum ``log Σ exp(x)`` by weights that sum to one.
+
+    With the logarithmic mean ``L = Δp / Δlog(p)`` of the probabilities ``p = softmax(x)`` and
+    ``p⁰``, the change is exactly ``Σ L Δx / Σ L``: the differences ``Δp = L (Δx - Δlog Σ exp(x))``
+    sum to zero. Between ``p`` and ``p⁰``, the weights are never too large, and as in the function
+    itself nothing changes if the same is added to all values.
+    """
+    rank = call.tensors[0].dim()
+    given = call.argument(1, "dim", default=())
+    axes = [axis % rank for axis in ([given] if isinstance(given, int) else given)]
+    keepdim = call.argument(2, "keepdim", default=False)
+    if 0 in axes or not axes:
+        raise call.refusal("it mixes the rows along the first axis")
+    (signal,) = call.signals
+    logs = [
+        values - values.logsumexp(axes, keepdim=True)
+        for values in (signal.actual, signal.reference)
+    ]
+    now, then = (values.exp() for values in logs)
+    change = logs[0] - logs[1]
+    # Not "change < ...": infinity minus infinity, as of two masked values, is no change.
+    near = ~(change.abs() >= NEAR_REFERENCE)
+    weights = torch.where(near, 0.5 * (now + then), (now - then) / change.masked_fill(near, 1.0))
+    weights /= weights.sum(axes, keepdim=True)
+    passed = rearranged(lambda values: (values * weights).sum(axes, keepdim), [signal])
+    return call.emit(call.run(), passed)
 
 
 def _extremum(extremum: Callable[..., Tensor], elementwise: Handler, call: Call) -> Any:
@@ -89,6 +119,7 @@ def _minimum_of_two(call: Call) -> Tensor:
 
 
 HANDLERS: dict[str, Handler] = {
+    "logsumexp": _logsumexp,
     "amax": _along_axes,
     "amin": lambda call: call.watch.compose(call, _amin),
     "max": lambda call: _extremum(lambda input, *how: input.amax(*how), _maximum_of_two, call),

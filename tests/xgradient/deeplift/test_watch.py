@@ -281,6 +281,28 @@ def test_a_softmax_in_the_middle_is_passed():
     assert delta.abs().max() < 1e-14
 
 
+@pytest.mark.parametrize("rule", ["rescale", "revealcancel"])
+def test_a_softmax_is_passed_by_the_logarithmic_mean(rule):
+    # Far more than the exponential of a difference can be: nothing overflows.
+    logits, reference = 1000 * randn(4, 5), 1000 * randn(4, 5, seed=1)
+    logits[0] = reference[0] + 7.0
+    target = torch.tensor([3, 1, 2, 0])
+    weights = randn(5, seed=2)
+    model = Calls(None)
+    model.forward = lambda x: torch.softmax(x, -1) * weights
+    result = deeplift(model, logits, target, baselines=reference, rule=rule)
+    p, p0 = logits.softmax(1), reference.softmax(1)
+    change = logits.log_softmax(1) - reference.log_softmax(1)
+    means = torch.where(change.abs() < 1e-9, p, (p - p0) / change)
+    own = torch.nn.functional.one_hot(target, 5) * weights
+    mean = (means * own).sum(1, keepdim=True) / means.sum(1, keepdim=True)
+    expected = means * (own - mean) * (logits - reference)
+    torch.testing.assert_close(result, expected, atol=1e-12, rtol=1e-9)
+    # It does not see what is added to all logits.
+    shifted = deeplift(model, logits + 900.0, target, baselines=reference + 900.0, rule=rule)
+    torch.testing.assert_close(shifted, result, atol=1e-9, rtol=1e-9)
+
+
 class Rectified(torch.autograd.Function):
     """A ReLU with a derivative of its own, which DeepLIFT does not look at."""
 
