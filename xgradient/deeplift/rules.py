@@ -88,33 +88,41 @@ def revealcancel(function: Elementwise, signal: Signal) -> Signed:
     parts = signal.parts
     if parts is None:
         raise ValueError("RevealCancel needs the parts of the difference, got a signal without")
-    reference, positive, negative = signal.reference, parts.positive, parts.negative
-    at_reference = function(reference)
-    with_positive = function(reference + positive)
-    with_negative = function(reference + negative)
-    # Not f(actual), which is rounded in another way than the three others.
-    with_both = function((reference + positive).add_(negative))
-    # Δy⁺ = ½[f(r+p) - f(r)] + ½[f(r+p+n) - f(r+n)] and Δy⁻, which has p and n exchanged, are half
-    # the sum and half the difference of these two.
-    joint = with_both - at_reference
-    opposed = with_positive - with_negative
-    no_positive = positive.abs() < 0.5 * PSEUDOCOUNT
-    no_negative = negative.abs() < 0.5 * PSEUDOCOUNT
-    rising = (joint + opposed).mul_(0.5).div_(positive)
-    falling = (joint - opposed).mul_(0.5).div_(negative)
+    rising, falling = _mean_changes(function, signal.reference, parts)
+    rising.div_(parts.positive)
+    falling.div_(parts.negative)
+    no_positive = parts.positive.abs().lt_(0.5 * PSEUDOCOUNT).bool()
+    no_negative = parts.negative.abs().lt_(0.5 * PSEUDOCOUNT).bool()
     if no_positive.any() or no_negative.any():
         # Where p vanishes r + n is the input, and where n does r + p is: one limit for both.
-        limit = _derivative(function, _after(signal.reference))
-        limit = (limit + _derivative(function, _after(signal.actual))).mul_(0.5)
-        rising = torch.where(no_positive, limit, rising)
-        falling = torch.where(no_negative, limit, falling)
-    finite = (rising * 0.0 + falling).isfinite()
-    if not finite.all():
+        limit = _derivative(function, _after(signal.actual))
+        limit += _derivative(function, _after(signal.reference))
+        limit *= 0.5
+        torch.where(no_positive, limit, rising, out=rising)
+        torch.where(no_negative, limit, falling, out=falling)
+    if not torch.isfinite(rising.sum() + falling.sum()):
         # A part alone may lead where the function is not defined, as a logarithm below zero.
+        finite = rising.isfinite() & falling.isfinite()
         rescaled = rescale(function, signal).positive
         rising = torch.where(finite, rising, rescaled)
         falling = torch.where(finite, falling, rescaled)
     return Signed(rising, falling)
+
+
+def _mean_changes(
+    function: Elementwise, reference: torch.Tensor, parts: Signed
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """``Δy⁺`` and ``Δy⁻``, the mean effects of the parts in the two orders of adding them."""
+    at_reference = function(reference)
+    with_positive = function(reference + parts.positive)
+    with_negative = function(reference + parts.negative)
+    # Not f(actual), which is rounded in another way than the three others.
+    with_both = function((reference + parts.positive).add_(parts.negative))
+    # Δy⁺ = ½[f(r+p) - f(r)] + ½[f(r+p+n) - f(r+n)] and Δy⁻, which has p and n exchanged, are half
+    # the sum and half the difference of these two.
+    joint = with_both - at_reference
+    opposed = with_positive - with_negative
+    return (joint + opposed).mul_(0.5), joint.sub_(opposed).mul_(0.5)
 
 
 def _derivative(function: Elementwise, points: torch.Tensor) -> torch.Tensor:
