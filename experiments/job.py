@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import datetime
-import hashlib
 import json
 import logging
 import os
@@ -22,10 +21,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from tqdm.auto import tqdm
 
+from experiments.digests import digest_of
+
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Job", "sha256_of", "write_facts"]
+__all__ = ["Job", "write_facts"]
 
 _Item = TypeVar("_Item")
 
@@ -37,24 +38,31 @@ _VERSIONS = ("numpy", "safetensors", "snakemake", "torch", "torchvision")
 logger = logging.getLogger("xgradient.job")
 
 
-def sha256_of(path: str | Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits; of a store, that of its index."""
-    if Path(path).is_dir():
-        path = Path(path) / "index.json"
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _commit() -> str:
-    """Return the commit of the checkout, marked where files differ from it; empty outside git."""
-    root = Path(__file__).parents[1]
-    described = subprocess.run(
-        ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return described.stdout.strip()
+    """Return the commit of the checkout, marked where files differ from it.
+
+    Empty outside git: without the program, unpacked from an archive, or unpacked within the
+    repository of something else, whose commit says nothing about this project.
+    """
+    root = Path(__file__).resolve().parents[1]
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if not top or Path(top).resolve() != root:
+        return ""
+    return _git(root, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip()
 
 
 def _processor() -> str:
@@ -195,7 +203,7 @@ class Job:
         -------
         dict
             Rule, wildcards, seed, parameters, device, processor, versions, commit, date (UTC) and
-            the SHA-256 of the inputs.
+            the digests of the inputs.
         """
         import torch
 
@@ -220,7 +228,7 @@ class Job:
             "versions": {name: version(name) for name in _VERSIONS},
             "commit": _commit(),
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "inputs": {Path(path).name: sha256_of(path) for path in inputs},
+            "inputs": {Path(path).name: digest_of(path) for path in inputs},
             **more,
         }
 

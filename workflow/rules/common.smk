@@ -6,8 +6,15 @@ from functools import cache
 
 from snakemake.exceptions import WorkflowError
 
-if workflow.basedir not in sys.path:
+# The code of this checkout runs, also where another version of it is installed: here, and in the
+# processes of the jobs, to whose import path Snakemake adds this folder last.
+if sys.path[0] != workflow.basedir:
     sys.path.insert(0, workflow.basedir)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    dict.fromkeys(
+        [workflow.basedir, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    )
+)
 
 from experiments.claim_list import load_claims
 from experiments.config import ConfigError, check_config, experiment_names
