@@ -119,9 +119,11 @@ def linear(layer: Affine, signal: Signal) -> Passed:
     # One byte per element is all that the pullback has to know of the difference, and where no
     # rule asks for parts, the multipliers for both signs are the same.
     signs: list[Tensor] = []
+    # New parts, whatever the old ones were: these may be of a long chain of layers.
+    values = signal.without_parts()
 
     def find_parts() -> Signed:
-        difference = signal.difference
+        difference = values.difference
         signs.append(difference.sign().to(torch.int8))
         return layer.signed_products(difference)
 

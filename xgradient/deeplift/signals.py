@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -100,6 +101,12 @@ class Signal:
     def difference(self) -> Tensor:
         """Difference from the reference ``Δ``, shape (N, ...)."""
         return self.actual - self.reference
+
+    def without_parts(self) -> Signal:
+        """Return the same values, without holding what the parts would be found from."""
+        signal = copy.copy(self)
+        signal.source = None
+        return signal
 
     @property
     def parts(self) -> Signed | None:

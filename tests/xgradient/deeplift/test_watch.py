@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 
 import pytest
@@ -421,3 +422,27 @@ def test_names_of_nonlinearities():
     references = [torch.zeros(1, 1, 6, 6), torch.ones(1, 1, 6, 6)]
     deeplift(function.double(), randn(2, 1, 6, 6), 0, baselines=references, rule=choose)
     assert [name for name, _ in seen] == ["relu", "clamp", "relu_1"]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_activation_outlives_its_use(rule):
+    alive = []
+
+    def count(module, args, output):
+        with torch._C.DisableTorchFunction():
+            size = output.untyped_storage().nbytes()
+            storages = [
+                each.untyped_storage() for each in gc.get_objects() if type(each) is torch.Tensor
+            ]
+            alive.append(len({each.data_ptr() for each in storages if each.nbytes() == size}))
+
+    layers: list[nn.Module] = []
+    for _ in range(12):
+        layers += [nn.Conv2d(3, 3, 3, padding=1), nn.ReLU()]
+    model = randomized(nn.Sequential(*layers, nn.Flatten(), nn.Linear(3 * 49, 2)))
+    for layer in (layers[5], layers[23]):
+        layer.register_forward_hook(count)
+    inputs, baselines = randn(2, 3, 7, 7), randn(2, 3, 7, 7, seed=1)
+    deeplift(model, inputs, 0, baselines=baselines, rule=rule)
+    # Activations have the rows of the references, too; what is kept for the way back has not.
+    assert alive[1] <= alive[0] <= 5
