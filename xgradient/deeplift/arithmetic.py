@@ -101,17 +101,35 @@ def _multilinear(call: Call) -> Tensor:
         raise call.refusal("DeepLIFT has a rule for products of two tensors only")
     function = call.on_rows(of=tensors)
     if len(call.signals) == 2:
-        passed = bilinear(function, *call.signals)
-        return call.emit(call.run(), passed)
+        output = call.run()
+        shapes = [signal.actual.shape for signal in call.signals]
+        rows = function(*(torch.empty(shape, device="meta") for shape in shapes))
+        if rows.shape[1:] != output.shape[1:]:
+            raise call.refusal("it multiplies the rows of the batch with each other")
+        return call.emit(output, bilinear(function, *call.signals))
     constant_first = not call.is_tracked(tensors[0])
     constant = tensors[0] if constant_first else tensors[1]
-    weight = call.constant_rows(constant, call.tensors[0].dim()).detach()
+    weight = constant
+    if _follows_rows(call, constant, constant_first):
+        weight = call.constant_rows(constant, call.tensors[0].dim())
+    weight = weight.detach()
 
     def apply(values: Tensor, weight: Tensor) -> Tensor:
         return function(weight, values) if constant_first else function(values, weight)
 
     passed = linear_rule(Affine(weight, apply, adjoint(apply)), call.signals[0])
     return call.emit(call.run(), passed, dense=True)
+
+
+def _follows_rows(call: Call, constant: Tensor, constant_first: bool) -> bool:
+    """Whether the first axis of a constant factor is that of the inputs, and not by its size."""
+    equation = call.args[0]
+    if call.name != "einsum":
+        return constant.dim() > 2
+    if not isinstance(equation, str):
+        raise call.refusal("DeepLIFT has a rule for equations in letters only")
+    first, second = (term.strip() for term in equation.partition("->")[0].split(","))
+    return (first if constant_first else second)[:1] == (second if constant_first else first)[:1]
 
 
 def _flat(*values: Any) -> list[Any]:

@@ -20,7 +20,7 @@ from xgradient._explained import (
 from xgradient._inputs import check_positive_integer, evaluation_mode
 from xgradient._targets import TargetLike
 from xgradient.attribution._opaque import opaque_module
-from xgradient.deeplift.handlers import HANDLERS
+from xgradient.deeplift.handlers import HANDLERS, MODULES
 from xgradient.deeplift.nonlinearities import Nonlinearities
 from xgradient.deeplift.operations import UnsupportedOperationError
 from xgradient.deeplift.references import Baselines, References, references_of
@@ -116,8 +116,9 @@ def deeplift(
     model : callable
         Network, an ``nn.Module`` or a function, that maps inputs to logits (N, K). It is run in
         evaluation mode. If it ends in a softmax, the logit before it is explained, with a
-        warning. It sees N + R rows, those of the inputs and then those of the R references, and
-        must not mix the rows of a batch.
+        warning; a target that is a function of the outputs explains the probabilities. It sees
+        N + R rows, those of the inputs and then those of the R references, and must not mix the
+        rows of a batch.
     inputs : torch.Tensor or tuple of these
         Inputs, each of shape (N, ...).
     target : optional
@@ -310,6 +311,7 @@ class _Run:
             self.rules,
             self.nonlinearities,
             HANDLERS,
+            MODULES,
         )
         leaves = [watch.leaf(signal.actual, signal.reference) for signal in signals]
         numbers_of_leaves = [watch.number_of(leaf) for leaf in leaves]

@@ -175,6 +175,7 @@ class Call:
         select: Callable[[Any], Any] = lambda output: output,
         of: Sequence[Tensor] | None = None,
         without_constants: bool = False,
+        rows_of_constants: bool = True,
         **replaced: Any,
     ) -> Callable[..., Tensor]:
         """Make the function of the rows of the inputs alone that the call computes.
@@ -187,6 +188,8 @@ class Call:
             The arguments that it is a function of, by default the tracked ones.
         without_constants : bool, default False
             Whether the other tensors are to be zero, so that an affine function becomes linear.
+        rows_of_constants : bool, default True
+            Whether a constant with a row for each row of the signals goes with these.
         **replaced
             Keyword arguments to set.
 
@@ -196,7 +199,9 @@ class Call:
             Takes these tensors, in the order of the call's arguments, and returns one. It raises
             an `UnsupportedOperationError` if the call does not keep the rows apart.
         """
-        arguments = self._slots(of or self.tensors, {**self.kwargs, **replaced}, shared=False)
+        arguments = self._slots(
+            of or self.tensors, {**self.kwargs, **replaced}, False, rows_of_constants
+        )
         if without_constants:
             arguments = map_tensors(torch.zeros_like, arguments)
         function, rows = self._plain(), self.watch.n_inputs
@@ -286,14 +291,16 @@ class Call:
             bound.arguments["inplace"] = False
             self.args, self.kwargs = bound.args, bound.kwargs
 
-    def _slots(self, of: Sequence[Tensor], kwargs: dict[str, Any], shared: bool) -> Any:
+    def _slots(
+        self, of: Sequence[Tensor], kwargs: dict[str, Any], shared: bool, rows: bool = True
+    ) -> Any:
         rank = max(tensor.dim() for tensor in self.tensors)
         count = iter(range(len(of)))
 
         def slot(value: Tensor) -> Any:
             if any(value is tensor for tensor in of):
                 return _Slot(next(count))
-            return self.constant_rows(value, rank, shared)
+            return self.constant_rows(value, rank, shared) if rows else value
 
         return map_tensors(slot, (self.args, kwargs))
 

@@ -1,11 +1,14 @@
-"""The table of the handlers: by the name of a function, how DeepLIFT passes it."""
+"""The tables of the handlers: by the name of a function, how DeepLIFT passes it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from torch import nn
+
 from xgradient.deeplift import arithmetic, compositions, layers, maxima, rearranging, values
+from xgradient.deeplift.attention import multi_head_attention
 from xgradient.deeplift.calls import Call
 
 HANDLERS: dict[str, Callable[[Call], Any]] = {
@@ -16,3 +19,6 @@ HANDLERS: dict[str, Callable[[Call], Any]] = {
     **layers.HANDLERS,
     **compositions.HANDLERS,
 }
+
+# Modules that are watched as other code which computes the same.
+MODULES: dict[type[nn.Module], Callable[..., Any]] = {nn.MultiheadAttention: multi_head_attention}

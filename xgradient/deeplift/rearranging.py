@@ -57,6 +57,13 @@ def _last_axes(call: Call) -> Any:
     return _rearrangement(call)
 
 
+def _diagonal(call: Call) -> Any:
+    axes = call.argument(2, "dim1", default=0), call.argument(3, "dim2", default=1)
+    if any(axis % call.tensors[0].dim() == 0 for axis in axes):
+        raise call.refusal("it moves or mixes the rows along the first axis")
+    return _rearrangement(call)
+
+
 def _several(call: Call) -> Any:
     outputs = call.run()
     for number, output in enumerate(outputs):
@@ -114,7 +121,8 @@ def _expansion(call: Call) -> Tensor:
 
 def _item(call: Call) -> Tensor:
     _check_index(call, call.argument(1, "index"))
-    return _rearrangement(call)
+    passed = rearranged(call.on_rows(rows_of_constants=False), call.signals)
+    return call.emit(call.run(), passed)
 
 
 def _set_item(call: Call) -> None:
@@ -215,7 +223,7 @@ def _without_parts(call: Call, passed: Passed) -> Passed:
 HANDLERS: dict[str, Callable[[Call], Any]] = {
     **dict.fromkeys(
         (
-            *("permute", "transpose", "movedim", "narrow", "select", "diagonal", "unfold"),
+            *("permute", "transpose", "movedim", "narrow", "select", "unfold"),
             *(
                 "t",
                 ".T",
@@ -245,6 +253,7 @@ HANDLERS: dict[str, Callable[[Call], Any]] = {
     "gather": lambda call: _along_one(call, 1),
     "index_select": lambda call: _along_one(call, 1),
     "take_along_dim": lambda call: _along_one(call, 2),
+    "diagonal": _diagonal,
     "tril": _last_axes,
     "triu": _last_axes,
     **dict.fromkeys(

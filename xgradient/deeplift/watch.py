@@ -106,7 +106,7 @@ class Modules:
     def followed(
         self,
         enter: Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None],
-        leave: Callable[[nn.Module, Any], None],
+        leave: Callable[[nn.Module, Any], Any],
     ) -> Iterator[None]:
         """Call a function whenever a module is entered and another one when it is left."""
 
@@ -115,10 +115,10 @@ class Modules:
             with torch._C.DisableTorchFunction():
                 enter(module, args, kwargs)
 
-        def after(module: nn.Module, args: Any, output: Any) -> None:
-            with torch._C.DisableTorchFunction():
-                leave(module, output)
+        def after(module: nn.Module, args: Any, output: Any) -> Any:
+            replaced = leave(module, output)
             self._stack.pop()
+            return replaced
 
         handles: list[Any] = []
         try:
@@ -150,6 +150,9 @@ class Watch(TorchFunctionMode):
         What counts as one.
     handlers : dict
         By the name of a function, how DeepLIFT passes it.
+    modules : dict
+        By the type of a module, a function of the module and its arguments that computes the same
+        and is watched instead.
     """
 
     def __init__(
@@ -160,6 +163,7 @@ class Watch(TorchFunctionMode):
         rules: RuleChooser,
         nonlinearities: Nonlinearities,
         handlers: dict[str, Handler],
+        modules: dict[type[nn.Module], Callable[..., Any]],
     ) -> None:
         super().__init__()
         self.n_inputs = n_inputs
@@ -168,13 +172,14 @@ class Watch(TorchFunctionMode):
         self._rules = rules
         self._nonlinearities = nonlinearities
         self._handlers = handlers
+        self._module_functions = modules
         self._nodes = WeakIdKeyDictionary()
         self._n_nodes = 0
         self._steps: list[Step] = []
         self._function_calls: Counter[str] = Counter()
         # Inside a call that is composed of others, and inside a module that is one nonlinearity.
         self._composed: list[Call] = []
-        self._unseen: list[tuple[nn.Module, Call, Signed]] = []
+        self._unseen: list[tuple[nn.Module, Call, Signed | Callable[..., Any]]] = []
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -359,7 +364,9 @@ class Watch(TorchFunctionMode):
         )
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._unseen or not self._nonlinearities.include_module(module):
+        function = self._module_functions.get(type(module))
+        is_nonlinearity = self._nonlinearities.include_module(module)
+        if self._unseen or not (is_nonlinearity or function):
             return
         tracked = [
             (tensor, node)
@@ -370,6 +377,9 @@ class Watch(TorchFunctionMode):
             return
         name = FunctionName(type(module).__name__, False)
         call = Call(self, _copying(module.forward), name, args, kwargs, tracked)
+        if not is_nonlinearity and function is not None:
+            self._unseen.append((module, call, function))
+            return
         if len(tracked) != 1:
             raise call.refusal("a nonlinearity must have one input")
         qualified = self.modules.innermost[0]
@@ -378,10 +388,21 @@ class Watch(TorchFunctionMode):
         local = rule(call.elementwise(), call.signals[0])
         self._unseen.append((module, call, local))
 
-    def _leave(self, module: nn.Module, output: Any) -> None:
+    def _leave(self, module: nn.Module, output: Any) -> Any:
         if not self._unseen or self._unseen[-1][0] is not module:
-            return
-        _, call, local = self._unseen.pop()
+            return None
+        _, call, passed = self._unseen.pop()
+        if isinstance(passed, Signed):
+            with torch._C.DisableTorchFunction():
+                self._leave_nonlinearity(call, passed, output)
+            return None
+        self._composed.append(call)
+        try:
+            return passed(module, *call.args, **call.kwargs)
+        finally:
+            self._composed.pop()
+
+    def _leave_nonlinearity(self, call: Call, local: Signed, output: Any) -> None:
         if not isinstance(output, Tensor):
             raise call.refusal("a nonlinearity must return one tensor")
         call.emit(output, self._pass_locally(call, local, call.signals[0]))

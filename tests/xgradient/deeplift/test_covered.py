@@ -329,6 +329,11 @@ REFUSED = {
     "an active dropout": (lambda x: F.dropout(x, 0.5), "active at evaluation"),
     "rounding": (lambda x: x.div(2, rounding_mode="floor"), "rounding"),
     "integers": (lambda x: x.int().double(), "int32 rounds"),
+    "rows with rows": (
+        lambda x: torch.einsum("nchw,mchw->nm", x, x.flip(1))[:, :1],
+        "einsum.*each other",
+    ),
+    "a diagonal": (lambda x: x[:, 0, 0, :].diagonal()[:, None], "diagonal.*rows"),
     "three factors": (lambda x: torch.einsum("nchw,nchw,nchw->nc", x, x, x), "two tensors"),
 }
 
@@ -341,3 +346,24 @@ def test_what_has_no_rule_is_an_error_that_names_it(name):
         model[2] = nn.Linear(144, 2).double()
     with pytest.raises(UnsupportedOperationError, match=message):
         deeplift(model, randn(2, 1, 8, 8), 0)
+
+
+@pytest.mark.parametrize("n_inputs", [1, 2, 3, 5])
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_size_that_happens_to_be_that_of_the_batch_does_not_matter(n_inputs, shared):
+    size = n_inputs + 1 if shared else 2 * n_inputs
+    weight, index = randn(size, size), torch.arange(size).expand(size, size)
+    functions = [
+        lambda x: x @ weight,
+        lambda x: torch.mm(x, weight) + weight[0],
+        lambda x: torch.einsum("nk,kj->nj", x, weight),
+        lambda x: torch.einsum("nk,nk->nk", x, weight[:1].expand(len(x), -1)),
+        lambda x: F.linear(x, weight, weight[0]) * weight[0],
+        lambda x: F.prelu(x, weight[0]),
+        lambda x: x[:, index].sum(1),
+        lambda x: F.conv1d(x[:, None], weight[:, None]).flatten(1),
+    ]
+    inputs, baselines = randn(n_inputs, size), randn(1 if shared else n_inputs, size, seed=1)
+    for function in functions:
+        _, delta = deeplift(function, inputs, 0, baselines=baselines, return_convergence_delta=True)
+        assert delta.abs().max() < 1e-12

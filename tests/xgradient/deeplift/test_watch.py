@@ -304,6 +304,49 @@ def test_a_softmax_is_passed_by_the_logarithmic_mean(rule):
     torch.testing.assert_close(shifted, result, atol=1e-9, rtol=1e-9)
 
 
+class Attending(nn.Module):
+    """Attention in the module of PyTorch, with its masks."""
+
+    def __init__(self, padded: bool, causal: bool, **options) -> None:
+        super().__init__()
+        self.attend = nn.MultiheadAttention(6, 2, batch_first=True, **options)
+        self.last, self.padded, self.causal = nn.Linear(6, 2), padded, causal
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        keys = torch.cat([x, x.flip(1)], 1)[..., : self.attend.kdim]
+        padding = torch.arange(8).expand(len(x), -1) > 5 if self.padded else None
+        mask = torch.ones(4, 8, dtype=torch.bool).triu(3) if self.causal else None
+        hidden, weights = self.attend(x, keys, keys, padding, attn_mask=mask)
+        return self.last(hidden.sum(1) * weights.square().sum((1, 2))[:, None])
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("options", [{}, {"bias": False, "kdim": 5, "vdim": 5}])
+@pytest.mark.parametrize(("padded", "causal"), [(False, False), (True, False), (True, True)])
+def test_multi_head_attention(padded, causal, options, rule):
+    model = randomized(Attending(padded, causal, **options))
+    inputs, baselines = randn(3, 4, 6), randn(3, 4, 6, seed=1)
+    result, delta = deeplift(
+        model, inputs, 0, baselines=baselines, rule=rule, return_convergence_delta=True
+    )
+    with torch.no_grad():
+        change = (model(inputs) - model(baselines))[:, 0]
+    torch.testing.assert_close(result.flatten(1).sum(1), change, atol=1e-12, rtol=0)
+    assert delta.abs().max() < 1e-12
+
+
+def test_a_transformer_layer():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True)
+    model = randomized(nn.Sequential(layer, nn.Flatten(), nn.Linear(24, 2)))
+    inputs, baselines = randn(2, 3, 8), randn(1, 3, 8, seed=1)
+    result, delta = deeplift(model, inputs, 0, baselines=baselines, return_convergence_delta=True)
+    assert result.abs().min() > 0
+    assert delta.abs().max() < 1e-12
+    layer.self_attn.batch_first = False
+    with pytest.raises(UnsupportedOperationError, match="batch_first"):
+        deeplift(model, inputs, 0)
+
+
 class Rectified(torch.autograd.Function):
     """A ReLU with a derivative of its own, which DeepLIFT does not look at."""
 
