@@ -320,7 +320,7 @@ class _Run:
         actual, reference = output[:n_inputs], output[n_inputs:]
         weights = self._weights(actual, rows)
         change = ((actual - reference) * weights).reshape(n_inputs, -1).sum(dim=1)
-        size = (actual * weights).abs().max()
+        size = torch.maximum((actual * weights).abs().max(), (reference * weights).abs().max())
         return _Explanation(
             signals, watch.multipliers(number, weights, numbers_of_leaves), change, size
         )

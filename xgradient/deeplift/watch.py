@@ -105,29 +105,32 @@ class Modules:
     @contextmanager
     def followed(
         self,
+        is_special: Callable[[nn.Module], bool],
         enter: Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None],
         leave: Callable[[nn.Module, Any], Any],
     ) -> Iterator[None]:
-        """Call a function whenever a module is entered and another one when it is left."""
+        """Keep track of the running modules, and call functions around the code of special ones."""
 
-        def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        def begin(module: nn.Module, args: Any) -> None:
             self._stack.append(module)
-            with torch._C.DisableTorchFunction():
-                enter(module, args, kwargs)
 
-        def after(module: nn.Module, args: Any, output: Any) -> Any:
-            replaced = leave(module, output)
+        def end(module: nn.Module, args: Any, output: Any) -> None:
             self._stack.pop()
-            return replaced
 
         handles: list[Any] = []
         try:
             for module in self._names:
-                # Hooks of the user run between these two, and count as code of the module.
-                handles.append(
-                    module.register_forward_pre_hook(before, prepend=True, with_kwargs=True)
-                )
-                handles.append(module.register_forward_hook(after))
+                # Hooks of the user run between these and count as code of the module,
+                handles.append(module.register_forward_pre_hook(begin, prepend=True))
+                handles.append(module.register_forward_hook(end))
+                if is_special(module):
+                    # but not as that of its forward method.
+                    handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
+                    handles.append(
+                        module.register_forward_hook(
+                            lambda module, args, output: leave(module, output), prepend=True
+                        )
+                    )
             yield
         finally:
             for handle in handles:
@@ -184,7 +187,7 @@ class Watch(TorchFunctionMode):
     @contextmanager
     def running(self) -> Iterator[None]:
         """Watch a run of the network."""
-        with self.modules.followed(self._enter, self._leave), self:
+        with self.modules.followed(self._is_special, self._enter, self._leave), self:
             yield
 
     def leaf(self, actual: Tensor, reference: Tensor) -> Tensor:
@@ -363,30 +366,32 @@ class Watch(TorchFunctionMode):
             f"{reason}; if it is an elementwise nonlinearity, name it in nonlinearities="
         )
 
+    def _is_special(self, module: nn.Module) -> bool:
+        return self._nonlinearities.include_module(module) or type(module) in self._module_functions
+
     def _enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        function = self._module_functions.get(type(module))
-        is_nonlinearity = self._nonlinearities.include_module(module)
-        if self._unseen or not (is_nonlinearity or function):
+        if self._unseen:
             return
-        tracked = [
-            (tensor, node)
-            for tensor in tensors_in((args, kwargs))
-            if (node := self.node_of(tensor)) is not None
-        ]
-        if not tracked:
-            return
-        name = FunctionName(type(module).__name__, False)
-        call = Call(self, _copying(module.forward), name, args, kwargs, tracked)
-        if not is_nonlinearity and function is not None:
-            self._unseen.append((module, call, function))
-            return
-        if len(tracked) != 1:
-            raise call.refusal("a nonlinearity must have one input")
-        qualified = self.modules.innermost[0]
-        rule = self._rules.choose(Nonlinearity(qualified, module, call.nodes[0].dense == {True}))
-        # Before the module runs: it may overwrite its input.
-        local = rule(call.elementwise(), call.signals[0])
-        self._unseen.append((module, call, local))
+        with torch._C.DisableTorchFunction():
+            tracked = [
+                (tensor, node)
+                for tensor in tensors_in((args, kwargs))
+                if (node := self.node_of(tensor)) is not None
+            ]
+            if not tracked:
+                return
+            name = FunctionName(type(module).__name__, False)
+            call = Call(self, _copying(module.forward), name, args, kwargs, tracked)
+            if not self._nonlinearities.include_module(module):
+                self._unseen.append((module, call, self._module_functions[type(module)]))
+                return
+            if len(tracked) != 1:
+                raise call.refusal("a nonlinearity must have one input")
+            qualified = self.modules.innermost[0]
+            use = Nonlinearity(qualified, module, call.nodes[0].dense == {True})
+            # Before the module runs: it may overwrite its input.
+            local = self._rules.choose(use)(call.elementwise(), call.signals[0])
+            self._unseen.append((module, call, local))
 
     def _leave(self, module: nn.Module, output: Any) -> Any:
         if not self._unseen or self._unseen[-1][0] is not module:

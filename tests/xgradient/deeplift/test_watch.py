@@ -335,6 +335,46 @@ def test_multi_head_attention(padded, causal, options, rule):
     assert delta.abs().max() < 1e-12
 
 
+@pytest.mark.parametrize("special", [nn.ReLU, nn.MultiheadAttention])
+def test_hooks_of_modules_that_are_passed_as_a_whole(special):
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = (
+                nn.MultiheadAttention(6, 2, batch_first=True)
+                if special is nn.MultiheadAttention
+                else nn.ReLU()
+            )
+
+        def forward(self, x):
+            if special is nn.MultiheadAttention:
+                return self.inner(x, x, x, need_weights=False)[0].flatten(1)
+            return self.inner(x).flatten(1)
+
+    model = randomized(Model())
+    model.inner.register_forward_pre_hook(lambda module, args: tuple(arg.tanh() for arg in args))
+    model.inner.register_forward_hook(
+        lambda module, args, output: (
+            (output[0] * output[0].sigmoid(), None)
+            if isinstance(output, tuple)
+            else output * output.sigmoid()
+        )
+    )
+    inputs, baselines = randn(2, 3, 6), randn(2, 3, 6, seed=1)
+    result, delta = deeplift(
+        model,
+        inputs,
+        0,
+        baselines=baselines,
+        nonlinearities=[nn.ReLU],
+        return_convergence_delta=True,
+    )
+    with torch.no_grad():
+        change = (model(inputs) - model(baselines))[:, 0]
+    torch.testing.assert_close(result.flatten(1).sum(1), change, atol=1e-12, rtol=0)
+    assert delta.abs().max() < 1e-12
+
+
 def test_a_transformer_layer():
     layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True)
     model = randomized(nn.Sequential(layer, nn.Flatten(), nn.Linear(24, 2)))
