@@ -125,12 +125,18 @@ def _local(
             else:
                 up[i] = down[i] = (f(value[i]) - f(r)) / d
         else:
+            # As in the authors' package: a part that vanishes is moved by the pseudocount first.
+            p, n = _with_pseudocount(p), _with_pseudocount(n)
             rise = 0.5 * (f(r + p) - f(r)) + 0.5 * (f(r + n + p) - f(r + n))
             fall = 0.5 * (f(r + n) - f(r)) + 0.5 * (f(r + p + n) - f(r + p))
-            # Exact zeros stand for parts that do not exist.
-            up[i] = rise / (p + 1e-7 if abs(p) < 5e-8 else p) if p != 0 else 0.0
-            down[i] = fall / (n - 1e-7 if abs(n) < 5e-8 else n) if n != 0 else 0.0
+            up[i], down[i] = rise / p, fall / n
     return up, down
+
+
+def _with_pseudocount(part: float) -> float:
+    if abs(part) >= 0.5e-7:
+        return part
+    return part - 1e-7 if part < 0 else part + 1e-7
 
 
 def _max_pool_matrix(layer: nn.MaxPool2d, value: np.ndarray, base: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -50,9 +51,33 @@ class Signed:
         return Signed(positive, self.negative * other.negative)
 
 
-@dataclass(frozen=True)
+class Parts:
+    """The two parts of a difference from the reference, computed when they are first asked for.
+
+    Most networks have only few nonlinearities whose rule looks at the parts, and these cost more
+    than everything else.
+
+    Parameters
+    ----------
+    find : callable
+        Computes the parts. It is dropped after the first call, with all that it holds.
+    """
+
+    def __init__(self, find: Callable[[], Signed]) -> None:
+        self._find: Callable[[], Signed] | None = find
+        self._found: Signed | None = None
+
+    def __call__(self) -> Signed:
+        """Return the parts ``(Δ⁺, Δ⁻)``, each of shape (N, ...)."""
+        if self._found is None:
+            assert self._find is not None
+            self._found = self._find()
+            self._find = None
+        return self._found
+
+
 class Signal:
-    """The value of one node of the network for the inputs and for their references.
+    """The value of one tensor of the network for the inputs and for their references.
 
     Parameters
     ----------
@@ -60,16 +85,30 @@ class Signal:
         Activation for the inputs, shape (N, ...).
     reference : torch.Tensor
         Activation for the references, shape (N, ...), or (1, ...) if all share one.
-    parts : Signed or None
-        Positive and negative part of the difference, ``Δ = Δ⁺ + Δ⁻``, each of shape (N, ...);
-        ``None`` where no rule asks for them.
+    parts : Signed or Parts, optional
+        Positive and negative part of the difference, ``Δ = Δ⁺ + Δ⁻``, each of shape (N, ...), or
+        how to find them.
     """
 
-    actual: Tensor
-    reference: Tensor
-    parts: Signed | None = None
+    def __init__(
+        self, actual: Tensor, reference: Tensor, parts: Signed | Parts | None = None
+    ) -> None:
+        self.actual = actual
+        self.reference = reference
+        self.source = parts
 
     @property
     def difference(self) -> Tensor:
         """Difference from the reference ``Δ``, shape (N, ...)."""
         return self.actual - self.reference
+
+    def without_parts(self) -> Signal:
+        """Return the same values, without holding what the parts would be found from."""
+        signal = copy.copy(self)
+        signal.source = None
+        return signal
+
+    @property
+    def parts(self) -> Signed | None:
+        """Positive and negative part of the difference; None where no rule may ask for them."""
+        return self.source() if isinstance(self.source, Parts) else self.source

@@ -297,7 +297,7 @@ def test_model_and_gradients_are_left_as_they_are():
 
 
 def test_modes_come_back_after_an_error():
-    model = nn.Sequential(nn.Linear(3, 3), nn.GELU(), nn.Linear(3, 2)).train()
+    model = nn.Sequential(nn.Linear(3, 3), nn.RReLU(), nn.Softmax(0)).train()
     with pytest.raises(UnsupportedOperationError):
         deeplift(model, torch.rand(2, 3), zeros(2))
     assert all(module.training for module in model.modules())
@@ -354,7 +354,13 @@ def test_no_warning_without_a_reason():
             {"baselines": torch.zeros(2, 1, 6, 6)},
             r"must broadcast.*got \(2, 1, 6, 6\)",
         ),
-        ({"baselines": torch.zeros(3, 2, 1, 6, 6)}, r"got \(3, 2, 1, 6, 6\)"),
+        ({"baselines": torch.zeros(2, 2, 1, 6, 6)}, r"\(3, R, 1, 6, 6\).*got \(2, 2, 1, 6, 6\)"),
+        ({"baselines": torch.zeros(3, 0, 1, 6, 6)}, "at least one reference"),
+        ({"baselines": torch.full((3, 2, 1, 6, 6), torch.inf)}, "finite"),
+        ({"baselines": (None, None, 3, "zero")}, "baselines must be None, a number or a Tensor"),
+        ({"internal_batch_size": 0}, "internal_batch_size must be at least 1"),
+        ({"hypothetical": True, "multiply_by_inputs": False}, "choose one"),
+        ({"mean_normalize": True, "target": lambda logits: logits[:, 0]}, "mean_normalize"),
         ({"baselines": []}, "at least one reference, got an empty"),
         ({"baselines": torch.full((1, 1, 6, 6), torch.nan)}, "NaN"),
         ({"target": torch.tensor([0, 1, 2])}, r"\[0, 2\).*target\[2\] = 2"),
@@ -366,7 +372,7 @@ def test_no_warning_without_a_reason():
         ({"rule": {nn.ReLU: "rescale", "7": "rescale"}}, "names '7'"),
         ({"rule": {nn.ReLU: 3}}, "rule for '1' is 3"),
         ({"inputs": torch.zeros(3, 1, 6, 6, dtype=torch.uint8)}, "floating-point"),
-        ({"model": F.relu}, "nn.Module"),
+        ({"model": 3}, "nn.Module or a function"),
     ],
 )
 def test_what_does_not_fit_is_an_error(changed, message):

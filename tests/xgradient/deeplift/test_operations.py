@@ -12,10 +12,10 @@ from tests.oracles.deeplift_nets import (
 )
 from xgradient.deeplift import (
     Signal,
-    Signed,
     deeplift,
     revealcancel,
 )
+from xgradient.deeplift.layers import affine_of_linear
 from xgradient.deeplift.operations import linear
 
 
@@ -28,15 +28,19 @@ def test_a_part_that_is_not_there_is_exactly_nothing():
         layer.weight[:1000].abs_()
     actual, reference = torch.rand(2, 20, 50, generator=generator)
     actual += 1.0
-    output, _ = linear(layer, Signal(actual, reference), with_parts=True)
-    assert (output.parts.negative[:, :1000] == 0).all()
-    assert (output.parts.negative[:, 1000:] < 0).any()
-    multipliers = revealcancel(torch.tanh, output)
-    assert (multipliers.negative[:, :1000] == 0).all()
-    mirrored = Signal(
-        output.reference, output.actual, Signed(-output.parts.negative, -output.parts.positive)
+    parts = linear(affine_of_linear(layer.weight), Signal(actual, reference)).parts()
+    assert (parts.negative[:, :1000] == 0).all()
+    assert (parts.negative[:, 1000:] < 0).any()
+    # And so the limit of its multiplier, not a quotient of rounding errors.
+    output = Signal(
+        layer(actual).double().detach(),
+        layer(reference).double().detach(),
+        parts.map(torch.Tensor.double),
     )
-    assert (revealcancel(torch.tanh, mirrored).positive[:, :1000] == 0).all()
+    falling = revealcancel(torch.tanh, output).negative[:, :1000]
+    slopes = [1 - values.tanh().square() for values in (output.actual, output.reference)]
+    expected = 0.5 * (slopes[0] + slopes[1])[:, :1000]
+    torch.testing.assert_close(falling, expected, atol=1e-6, rtol=0)
 
 
 def test_a_single_layer_is_a_model():

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.oracles import deeplift as reference_deeplift
 from tests.oracles.deeplift_nets import (
     RULES,
     overlapping_net,
@@ -25,14 +26,104 @@ from xgradient.deeplift import (
 )
 
 
-def test_small_parts_are_divided_by_no_less_than_the_pseudocount():
-    part = torch.tensor([2e-8, 5e-7], dtype=torch.float64)
-    reference = torch.ones(2, dtype=torch.float64)
-    signal = Signal(reference, reference, Signed(part, -part))
-    multipliers = revealcancel(torch.clone, signal)
-    expected = torch.tensor([2e-8 / 1.2e-7, 1.0], dtype=torch.float64)
-    torch.testing.assert_close(multipliers.positive, expected)
-    torch.testing.assert_close(multipliers.negative, expected)
+def test_a_part_that_vanishes_gets_the_limit_of_its_multiplier():
+    # From left to right: at the kink, behind it, and before it with a part that leads over it.
+    reference = torch.tensor([0.0, 1.0, -1.0, 0.0, 2e-9], dtype=torch.float64)
+    positive = torch.tensor([0.0, 2e-8, 2.0, 1.0, 0.0], dtype=torch.float64)
+    negative = torch.tensor([0.0, -1.0, 0.0, 0.0, -3.0], dtype=torch.float64)
+    signal = Signal(reference + positive + negative, reference, Signed(positive, negative))
+    for dtype in (torch.float64, torch.float32):
+        cast = Signal(
+            signal.actual.to(dtype),
+            signal.reference.to(dtype),
+            Signed(positive.to(dtype), negative.to(dtype)),
+        )
+        multipliers = revealcancel(torch.relu, cast)
+        expected = torch.tensor([1.0, 1.0, 0.5, 1.0, 0.5], dtype=dtype)
+        torch.testing.assert_close(multipliers.positive, expected)
+        expected = torch.tensor([1.0, 1.0, 0.5, 1.0, 2e-9 / 6], dtype=dtype)
+        torch.testing.assert_close(multipliers.negative, expected, atol=1e-8, rtol=0)
+
+
+def test_multipliers_do_not_jump_where_a_part_vanishes():
+    reference = torch.tensor([-2.0, 0.3, 1.0], dtype=torch.float64)
+    negative = torch.full((3,), -0.7, dtype=torch.float64)
+    for function in (torch.tanh, F.softplus, F.gelu):
+        at_zero, close = (
+            revealcancel(
+                function,
+                Signal(reference + part + negative, reference, Signed(part, negative)),
+            )
+            for part in (torch.zeros_like(reference), torch.full_like(reference, 1e-6))
+        )
+        torch.testing.assert_close(at_zero.positive, close.positive, atol=1e-5, rtol=0)
+        torch.testing.assert_close(at_zero.negative, close.negative, atol=1e-5, rtol=0)
+
+
+def test_an_absent_part_counts_as_in_the_package_of_the_authors():
+    model = nn.Sequential(
+        nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1), nn.ReLU(), nn.Linear(1, 1)
+    ).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(float(parameter.dim() == 2))
+        model[0].weight.copy_(torch.tensor([[1.0, -1.0], [1.0, 0.0]]))
+        model[0].bias.copy_(torch.tensor([-0.5, 0.0]))
+    inputs = torch.ones(1, 2, dtype=torch.float64)
+    result = deeplift(model, inputs, 0, rule="revealcancel")
+    expected = torch.tensor([[1.25, -0.25]], dtype=torch.float64)
+    torch.testing.assert_close(result, expected, atol=1e-6, rtol=0)
+
+
+def one_hot_net() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv1d(4, 5, 3),
+        nn.ReLU(),
+        nn.Conv1d(5, 4, 3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(16, 6),
+        nn.ReLU(),
+        nn.Linear(6, 2),
+    )
+
+
+def dense_net(depth: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for _ in range(depth):
+        layers += [nn.Linear(5, 5), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(5, 2))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ["dense", "deep", "one-hot"])
+def test_revealcancel_agrees_with_the_formulas_of_the_package(kind, seed):
+    generator = torch.Generator().manual_seed(seed)
+    if kind == "one-hot":
+        model, shape = one_hot_net(), (4, 8)
+        letters = torch.randint(4, (3, 2, 8), generator=generator)
+        inputs, baselines = F.one_hot(letters, 4).double().transpose(-1, -2).unbind(1)
+        baselines = torch.stack([baselines[0], torch.zeros(shape), torch.full(shape, 0.25)])
+    else:
+        model = dense_net(1 if kind == "dense" else 5)
+        inputs = torch.randn(3, 5, generator=generator, dtype=torch.float64)
+        baselines = torch.zeros_like(inputs)
+        baselines[1, ::2] = inputs[1, ::2]
+    inputs, baselines = inputs.contiguous(), baselines.double().contiguous()
+    baselines[2] = (
+        torch.where(torch.arange(baselines[2].numel()) < 3, 0.0, 1.0).view(baselines[2].shape)
+        * inputs[2]
+    )
+    randomized(model, seed)
+    inputs = torch.cat([inputs, inputs[:1]])
+    baselines = torch.cat([baselines, inputs[:1]])  # no difference at all
+    n_rules = sum(isinstance(module, nn.ReLU) for module in model)
+    result = deeplift(model, inputs, 1, baselines=baselines, rule="revealcancel")
+    for x, r, contributions in zip(inputs, baselines, result, strict=True):
+        expected = reference_deeplift.contributions(
+            model, x.numpy(), r.numpy(), 1, ["revealcancel"] * n_rules
+        )
+        torch.testing.assert_close(contributions, torch.from_numpy(expected), atol=1e-6, rtol=0)
 
 
 def test_a_unit_at_its_reference_passes_its_gradient():
