@@ -18,7 +18,7 @@ __all__ = ["averaged", "distribution", "noisy", "repeated", "repeated_arguments"
 def distribution(
     baselines: Tensor | tuple[Tensor, ...] | Callable[..., Any], inputs: Any
 ) -> tuple[Tensor, ...]:
-    """References of all inputs, each of shape (R, ...).
+    """Check the references of all inputs.
 
     Parameters
     ----------
@@ -26,6 +26,11 @@ def distribution(
         References, or a function that returns them, of no argument or of the inputs.
     inputs : Tensor or tuple of Tensor
         What they are references of.
+
+    Returns
+    -------
+    tuple of Tensor, each of shape (R, ...)
+        One for each input.
 
     Raises
     ------

@@ -27,19 +27,8 @@ CustomAttribution = Callable[
 """Attributions from multipliers, inputs and baselines, a tuple of each."""
 
 
-class DeepLift(Attribution):
-    """DeepLIFT with the Rescale rule: `xgradient.deeplift.deeplift`.
-
-    Parameters
-    ----------
-    model : nn.Module
-        The net.
-    multiply_by_inputs : bool, default True
-        Whether to multiply the multipliers with ``inputs - baselines``.
-    eps : float, optional
-        Not used; accepted for Captum's signature. Where the input of a nonlinearity hardly differs
-        from its reference, the derivative takes the place of the quotient.
-    """
+class _OneReference(Attribution):
+    """DeepLIFT of rows that have one reference each; parameters as of `DeepLift`."""
 
     rule = "rescale"
 
@@ -53,6 +42,49 @@ class DeepLift(Attribution):
     def has_convergence_delta(self) -> bool:
         """Whether `attribute` takes ``return_convergence_delta``: it does."""
         return True
+
+    def _attributed(
+        self,
+        inputs: Any,
+        baselines: Baselines,
+        target: TargetLike,
+        additional_forward_args: Any,
+        return_convergence_delta: bool,
+        custom_attribution_func: CustomAttribution | None,
+    ) -> Any:
+        multiply = self.multiplies_by_inputs and custom_attribution_func is None
+        attributions: Any = deeplift(
+            self.forward_func,
+            inputs,
+            target,
+            baselines=baselines,
+            rule=self.rule,
+            additional_forward_args=additional_forward_args,
+            layer=self.layer,
+            multiply_by_inputs=multiply,
+        )
+        if custom_attribution_func is not None:
+            attributions = _custom(custom_attribution_func, attributions, inputs, baselines)
+        if not return_convergence_delta:
+            return attributions
+        return attributions, self.compute_convergence_delta(
+            attributions, baselines, inputs, target, additional_forward_args
+        )
+
+
+class DeepLift(_OneReference):
+    """DeepLIFT with the Rescale rule: `xgradient.deeplift.deeplift`.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The net.
+    multiply_by_inputs : bool, default True
+        Whether to multiply the multipliers with ``inputs - baselines``.
+    eps : float, optional
+        Not used; accepted for Captum's signature. Where the input of a nonlinearity hardly differs
+        from its reference, the derivative takes the place of the quotient.
+    """
 
     @like_captum
     def attribute(
@@ -93,27 +125,17 @@ class DeepLift(Attribution):
         CaptumArgumentError, CaptumTypeError
             If inputs, baselines, target and net do not fit together.
         """
-        multiply = self.multiplies_by_inputs and custom_attribution_func is None
-        attributions: Any = deeplift(
-            self.forward_func,
+        return self._attributed(
             inputs,
+            baselines,
             target,
-            baselines=baselines,
-            rule=self.rule,
-            additional_forward_args=additional_forward_args,
-            layer=self.layer,
-            multiply_by_inputs=multiply,
-        )
-        if custom_attribution_func is not None:
-            attributions = _custom(custom_attribution_func, attributions, inputs, baselines)
-        if not return_convergence_delta:
-            return attributions
-        return attributions, self.compute_convergence_delta(
-            attributions, baselines, inputs, target, additional_forward_args
+            additional_forward_args,
+            return_convergence_delta,
+            custom_attribution_func,
         )
 
 
-class DeepLiftShap(DeepLift):
+class DeepLiftShap(_OneReference):
     """DeepLIFT averaged over a distribution of references; parameters as of `DeepLift`."""
 
     @like_captum
@@ -134,7 +156,9 @@ class DeepLiftShap(DeepLift):
             Batch.
         baselines : Tensor of shape (R, ...) or tuple of these, or callable
             The references, or a function that returns them, of no argument or of the inputs.
-        target, additional_forward_args, return_convergence_delta, custom_attribution_func : optional
+        target, additional_forward_args, return_convergence_delta : optional
+            As for `DeepLift.attribute`.
+        custom_attribution_func : callable, optional
             As for `DeepLift.attribute`.
 
         Returns
@@ -155,8 +179,7 @@ class DeepLiftShap(DeepLift):
         n_rows = len(inputs[0] if isinstance(inputs, tuple) else inputs)
         times = len(references[0])
         tiled = tuple(torch.cat([values] * n_rows) for values in references)
-        result = DeepLift.attribute(
-            self,
+        result = self._attributed(
             repeated(inputs, times),
             tiled,
             repeated_target(target, n_rows, times),
