@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from xgradient._explained import (
     Explained,
@@ -17,6 +17,7 @@ from xgradient._explained import (
     per_input,
 )
 from xgradient._inputs import check_inputs, check_positive_integer
+from xgradient._layers import LayerLike
 from xgradient._targets import TargetLike
 from xgradient.attribution._gradients import accumulator, input_gradient
 
@@ -29,7 +30,7 @@ def expected_gradients(
     baselines: Tensor | tuple[Tensor, ...],
     additional_forward_args: Any = None,
     output: OutputSelector = None,
-    layer: str | nn.Module | None = None,
+    layer: LayerLike = None,
     create_graph: bool = False,
     n_references: int = 1,
     multiply_by_inputs: bool = True,

@@ -19,6 +19,7 @@ from xgradient._explained import (
     explained,
 )
 from xgradient._inputs import check_positive_integer
+from xgradient._layers import LayerLike
 from xgradient._targets import TargetLike
 from xgradient.attribution._first_layer import BehindLayer, only_reader
 from xgradient.attribution._gradients import accumulator, copies, input_gradient
@@ -37,7 +38,7 @@ def integrated_gradients(
     baselines: Baselines = None,
     additional_forward_args: Any = None,
     output: OutputSelector = None,
-    layer: str | nn.Module | None = None,
+    layer: LayerLike = None,
     create_graph: bool = False,
     n_steps: int = 128,
     method: str = "gausslegendre",
@@ -56,7 +57,7 @@ def integrated_gradients(
     baselines: Baselines = None,
     additional_forward_args: Any = None,
     output: OutputSelector = None,
-    layer: str | nn.Module | None = None,
+    layer: LayerLike = None,
     create_graph: bool = False,
     n_steps: int = 128,
     method: str = "gausslegendre",
@@ -74,7 +75,7 @@ def integrated_gradients(
     baselines: Baselines = None,
     additional_forward_args: Any = None,
     output: OutputSelector = None,
-    layer: str | nn.Module | None = None,
+    layer: LayerLike = None,
     create_graph: bool = False,
     n_steps: int = 128,
     method: str = "gausslegendre",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar, cast
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from xgradient._explained import Baselines, Model, attributing, explained
+from xgradient._layers import InputOf, LayerLike
 from xgradient._targets import TargetLike
 
 __all__ = ["Attribution", "CaptumArgumentError", "CaptumTypeError", "LayerMixin", "like_captum"]
@@ -35,7 +37,7 @@ class Attribution:
     """
 
     _multiply_by_inputs = False
-    layer: nn.Module | str | None = None
+    _place: LayerLike = None
 
     def __init__(self, forward_func: Model) -> None:
         self.forward_func = forward_func
@@ -108,7 +110,7 @@ class Attribution:
                 end_point,
                 target,
                 additional_forward_args=additional_forward_args,
-                layer=self.layer,
+                layer=self._place,
             )
             sizes = [len(values) for values in given]
             if set(sizes) != {task.n_rows}:
@@ -123,6 +125,35 @@ class Attribution:
             torch.stack([values.reshape(task.n_rows, -1).sum(1) for values in given]).sum(0)
             - change
         )
+
+
+class _errors_of_captum:
+    """Raise errors about arguments also as `AssertionError`."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        # The exact types: a subclass says more than the two that would replace it.
+        if type(error) is ValueError:
+            raise CaptumArgumentError(*error.args) from error
+        if type(error) is TypeError:
+            raise CaptumTypeError(*error.args) from error
+
+
+def like_captum(attribute: _Function) -> _Function:
+    """Give a method ``__wrapped__``, by which Captum's tools call it, and Captum's errors."""
+
+    @functools.wraps(attribute)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with _errors_of_captum():
+            return attribute(self, *args, **kwargs)
+
+    @functools.wraps(checked)
+    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return checked(self, *args, **kwargs)
+
+    return cast(_Function, called)
 
 
 class LayerMixin(Attribution):
@@ -154,34 +185,37 @@ class LayerMixin(Attribution):
                 "layer must be one nn.Module or its name, got "
                 f"{type(layer).__name__}: attribute to several layers one after the other"
             )
-        self.layer = layer
+        self.layer = self._place = layer
         self.device_ids = device_ids
 
+    @like_captum
+    def attribute(
+        self, inputs: Any, *args: Any, attribute_to_layer_input: bool = False, **kwargs: Any
+    ) -> Any:
+        """Attribute to the values of the layer.
 
-class _errors_of_captum:
-    """Raise errors about arguments also as `AssertionError`."""
+        Parameters
+        ----------
+        inputs : Tensor of shape (N, ...) or tuple of these
+            Inputs of the net.
+        args, kwargs
+            Of the class for inputs.
+        attribute_to_layer_input : bool, default False
+            Whether to attribute to the values that the layer is given, not those it returns.
 
-    def __enter__(self) -> None:
-        return None
+        Returns
+        -------
+        Tensor or tuple of Tensor
+            Shaped like the values of the layer; with the error of completeness where it is asked
+            for.
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        # The exact types: a subclass says more than the two that would replace it.
-        if type(error) is ValueError:
-            raise CaptumArgumentError(*error.args) from error
-        if type(error) is TypeError:
-            raise CaptumTypeError(*error.args) from error
-
-
-def like_captum(attribute: _Function) -> _Function:
-    """Give a method ``__wrapped__``, by which Captum's tools call it, and Captum's errors."""
-
-    @functools.wraps(attribute)
-    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with _errors_of_captum():
-            return attribute(self, *args, **kwargs)
-
-    @functools.wraps(checked)
-    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return checked(self, *args, **kwargs)
-
-    return cast(_Function, called)
+        Raises
+        ------
+        CaptumArgumentError, CaptumTypeError
+            If what is given does not fit together.
+        """
+        chosen = self
+        if attribute_to_layer_input:
+            chosen = copy.copy(self)
+            chosen._place = InputOf(self.layer)
+        return super(LayerMixin, chosen).attribute(inputs, *args, **kwargs)

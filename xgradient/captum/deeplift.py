@@ -60,7 +60,7 @@ class _OneReference(Attribution):
             baselines=baselines,
             rule=self.rule,
             additional_forward_args=additional_forward_args,
-            layer=self.layer,
+            layer=self._place,
             multiply_by_inputs=multiply,
         )
         if custom_attribution_func is not None:

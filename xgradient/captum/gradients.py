@@ -53,7 +53,7 @@ class Saliency(Attribution):
             inputs,
             target,
             additional_forward_args=additional_forward_args,
-            layer=self.layer,
+            layer=self._place,
             abs=abs,
         )
 
@@ -77,12 +77,13 @@ class InputXGradient(Attribution):
         additional_forward_args: Any = None,
     ) -> Inputs:
         """Attribute to inputs; parameters, result and errors as of `Saliency.attribute`."""
-        return input_x_gradient(
+        method = input_x_gradient if self.multiplies_by_inputs else saliency
+        return method(
             self.forward_func,
             inputs,
             target,
             additional_forward_args=additional_forward_args,
-            layer=self.layer,
+            layer=self._place,
         )
 
 
@@ -114,7 +115,7 @@ class GuidedBackprop(Attribution):
             inputs,
             target,
             additional_forward_args=additional_forward_args,
-            layer=self.layer,
+            layer=self._place,
         )
 
 
@@ -184,7 +185,7 @@ class XGradient(Attribution):
             target,
             baselines=baselines,
             additional_forward_args=additional_forward_args,
-            layer=self.layer,
+            layer=self._place,
             degree=self.degree,
             check=self.check,
         )

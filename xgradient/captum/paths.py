@@ -94,7 +94,7 @@ class IntegratedGradients(Attribution):
             target,
             baselines=baselines,
             additional_forward_args=additional_forward_args,
-            layer=self.layer,
+            layer=self._place,
             n_steps=n_steps,
             method=method,
             internal_batch_size=internal_batch_size,
@@ -182,7 +182,7 @@ class GradientShap(Attribution):
             target,
             baselines=tuple(values[:, None] for values in starts),
             additional_forward_args=arguments,
-            layer=self.layer,
+            layer=self._place,
             multiply_by_inputs=self.multiplies_by_inputs,
         )
         result = averaged(attributions, n_samples)
