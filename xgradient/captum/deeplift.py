@@ -60,6 +60,7 @@ class _OneReference(Attribution):
             baselines=baselines,
             rule=self.rule,
             additional_forward_args=additional_forward_args,
+            output=_as_returned,
             layer=self._place,
             multiply_by_inputs=multiply,
         )
@@ -197,6 +198,11 @@ class RevealCancel(DeepLift):
     """DeepLIFT with the RevealCancel rule; parameters as of `DeepLift`."""
 
     rule = "revealcancel"
+
+
+def _as_returned(outputs: Tensor) -> Tensor:
+    """Let a softmax at the end of the net be explained: without this, it would be left out."""
+    return outputs + 0
 
 
 def _custom(
