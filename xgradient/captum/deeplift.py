@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xgradient._explained import Baselines, Inputs, Model, per_input
-from xgradient._inputs import validated_baselines
+from xgradient._explained import Baselines, Inputs, Model, attributing, explained
 from xgradient._targets import TargetLike
 from xgradient.captum._attribution import Attribution, like_captum
 from xgradient.captum._batches import (
@@ -65,12 +64,37 @@ class _OneReference(Attribution):
             multiply_by_inputs=multiply,
         )
         if custom_attribution_func is not None:
-            attributions = _custom(custom_attribution_func, attributions, inputs, baselines)
+            attributions = self._custom(
+                custom_attribution_func, attributions, inputs, baselines, additional_forward_args
+            )
         if not return_convergence_delta:
             return attributions
         return attributions, self.compute_convergence_delta(
             attributions, baselines, inputs, target, additional_forward_args
         )
+
+    def _custom(
+        self,
+        function: CustomAttribution,
+        multipliers: Any,
+        inputs: Any,
+        baselines: Baselines,
+        additional_forward_args: Any,
+    ) -> Any:
+        task = explained(
+            self.forward_func,
+            inputs,
+            None,
+            additional_forward_args=additional_forward_args,
+            layer=self._place,
+        )
+        with attributing(self.forward_func):
+            starts = [
+                b.expand_as(x) for b, x in zip(task.baselines(baselines), task.inputs, strict=True)
+            ]
+        given = (multipliers,) if task.single else multipliers
+        made = function(tuple(given), task.inputs, tuple(starts))
+        return made[0] if task.single else tuple(made)
 
 
 class DeepLift(_OneReference):
@@ -203,15 +227,3 @@ class RevealCancel(DeepLift):
 def _as_returned(outputs: Tensor) -> Tensor:
     """Let a softmax at the end of the net be explained: without this, it would be left out."""
     return outputs + 0
-
-
-def _custom(
-    function: CustomAttribution, multipliers: Any, inputs: Any, baselines: Baselines
-) -> Any:
-    single = isinstance(inputs, Tensor)
-    every = (inputs,) if single else inputs
-    given = per_input(baselines, len(every), "baselines")
-    starts = [validated_baselines(b, x).expand_as(x) for b, x in zip(given, every, strict=True)]
-    multipliers = (multipliers,) if single else multipliers
-    made = function(tuple(multipliers), tuple(every), tuple(starts))
-    return made[0] if single else tuple(made)
