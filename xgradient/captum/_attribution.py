@@ -190,7 +190,12 @@ class LayerMixin(Attribution):
 
     @like_captum
     def attribute(
-        self, inputs: Any, *args: Any, attribute_to_layer_input: bool = False, **kwargs: Any
+        self,
+        inputs: Any,
+        *args: Any,
+        attribute_to_layer_input: bool = False,
+        grad_kwargs: Any = None,
+        **kwargs: Any,
     ) -> Any:
         """Attribute to the values of the layer.
 
@@ -202,6 +207,9 @@ class LayerMixin(Attribution):
             Of the class for inputs.
         attribute_to_layer_input : bool, default False
             Whether to attribute to the values that the layer is given, not those it returns.
+        grad_kwargs : optional
+            Not used; accepted for the common signature. Values that the outputs do not depend on
+            always get zero.
 
         Returns
         -------

@@ -93,7 +93,8 @@ class _OneReference(Attribution):
                 b.expand_as(x) for b, x in zip(task.baselines(baselines), task.inputs, strict=True)
             ]
         given = (multipliers,) if task.single else multipliers
-        made = function(tuple(given), task.inputs, tuple(starts))
+        rows = [b.expand_as(x) for b, x in zip(starts, task.inputs, strict=True)]
+        made = function(tuple(given), task.inputs, tuple(rows))
         return made[0] if task.single else tuple(made)
 
 
