@@ -19,6 +19,8 @@ from xgradient.attribution import expected_gradients, x_gradient
 from xgradient.homogeneous import NotHomogeneousError
 
 TARGET = torch.tensor([4, 0, 2])
+# Captum's nodes and weights of a quadrature are single precision.
+ROUNDED = 1e-6
 # Captum warns of hooks that it sets on the net, and of gradients that it asks for.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:captum.*")
 
@@ -59,7 +61,7 @@ def test_values_of_captum(name):
     net, x = with_biases(), images()
     expected = getattr(captum.attr, name)(net).attribute(x, target=TARGET, **CASES.get(name, {}))
     result = getattr(ours, name)(net).attribute(x, target=TARGET, **CASES.get(name, {}))
-    close(result, expected.detach(), 1e-10)
+    close(result, expected.detach(), ROUNDED if name == "IntegratedGradients" else 1e-10)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +78,8 @@ def test_integrated_gradients_of_two_inputs(method, multiply):
     method_of_ours = ours.IntegratedGradients(net, multiply_by_inputs=multiply)
     result, delta = method_of_ours.attribute(x, **given)
     for one, other in zip(result, expected, strict=True):
-        close(one, other.detach())
-    close(delta, expected_delta, 1e-11)
+        close(one, other.detach(), ROUNDED)
+    close(delta, expected_delta, 1e-5)
     assert method_of_ours.multiplies_by_inputs is theirs.multiplies_by_inputs is multiply
 
 
@@ -86,7 +88,7 @@ def test_integrated_gradients_with_the_trapezoid_rule_keep_their_completeness():
     given = {"target": TARGET, "method": "riemann_trapezoid", "n_steps": 50}
     result = ours.IntegratedGradients(net).attribute(x, **given)
     expected = captum.attr.IntegratedGradients(net).attribute(x, **given)
-    close(result * 49 / 50, expected.detach())
+    close(result * 49 / 50, expected.detach(), ROUNDED)
 
 
 @pytest.mark.parametrize("name", ["Saliency", "InputXGradient", "DeepLift", "IntegratedGradients"])
@@ -94,7 +96,8 @@ def test_integrated_gradients_with_the_trapezoid_rule_keep_their_completeness():
 def test_targets_of_captum(name, target):
     net, x = with_biases(), images()
     expected = getattr(captum.attr, name)(net).attribute(x, target=target)
-    close(getattr(ours, name)(net).attribute(x, target=target), expected.detach(), 1e-10)
+    result = getattr(ours, name)(net).attribute(x, target=target)
+    close(result, expected.detach(), ROUNDED if name == "IntegratedGradients" else 1e-10)
 
 
 def test_saliency_is_the_size_unless_asked_otherwise():
@@ -159,15 +162,19 @@ def test_deeplift_shap_of_two_inputs(multiply):
     )
     for one, other in zip(result, expected, strict=True):
         close(one, other.detach(), 1e-9)
-    close(delta, expected_delta, 1e-9) if not multiply else None
-    assert delta.shape == (15,)
+    if multiply:
+        assert float(delta.abs().max()) < 1e-12
+    else:
+        close(delta, expected_delta, 1e-9)
 
 
 def test_a_custom_attribution_of_deeplift():
     net, x = with_biases(), images()
 
     def doubled(multipliers, inputs, baselines):
-        return tuple(2 * m * (i - b) for m, i, b in zip(multipliers, inputs, baselines))
+        return tuple(
+            2 * m * (i - b) for m, i, b in zip(multipliers, inputs, baselines, strict=True)
+        )
 
     given = {"baselines": images(), "target": TARGET}
     for name in ("DeepLift", "DeepLiftShap"):
@@ -210,7 +217,7 @@ def test_layers_of_captum(name, options, to_input):
     given = {"target": TARGET, "attribute_to_layer_input": to_input, **options}
     expected = getattr(captum.attr, name)(net, net[3]).attribute(x, **given)
     result = getattr(ours, name)(net, net[3]).attribute(x, **given)
-    close(result, expected.detach(), 1e-10)
+    close(result, expected.detach(), ROUNDED if "n_steps" in options else 1e-10)
     close(getattr(ours, name)(net, "3").attribute(x, **given), result)
 
 
@@ -238,7 +245,7 @@ def test_x_gradient_is_integrated_gradients():
     net, x = without_biases(), images()
     result, delta = ours.XGradient(net).attribute(x, target=TARGET, return_convergence_delta=True)
     expected = captum.attr.IntegratedGradients(net).attribute(x, target=TARGET)
-    close(result, expected.detach())
+    close(result, expected.detach(), ROUNDED)
     assert float(delta.abs().max()) < 1e-12
     with pytest.raises(NotHomogeneousError):
         ours.XGradient(with_biases()).attribute(x, target=TARGET)
