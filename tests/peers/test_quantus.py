@@ -19,7 +19,7 @@ def scored(metric, net, explain_func, **options):
     np.random.seed(0)
     torch.manual_seed(0)
     return metric(
-        model=net,
+        model=net.eval(),
         x_batch=images().float().numpy(),
         y_batch=TARGET,
         explain_func=explain_func,
