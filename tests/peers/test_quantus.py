@@ -63,4 +63,4 @@ def test_scores_are_those_of_the_same_method_in_quantus(metric):
 @pytest.mark.parametrize("method", ["x_gradient", "integrated_gradients", "deeplift"])
 def test_every_method_can_be_scored(method):
     scores = scored(METRICS["faithfulness"](), without_biases().float(), explain, method=method)
-    assert flat(scores).shape == (3,)
+    assert flat(scores).size and np.isfinite(flat(scores)).all()

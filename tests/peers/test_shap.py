@@ -13,8 +13,8 @@ from xgradient.attribution import expected_gradients, integrated_gradients
 from xgradient.deeplift import deeplift
 
 shap = pytest.importorskip("shap", reason="shap is not installed")
-# It sets hooks that torch advises against.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+# It sets hooks that torch advises against, and uses what NumPy is going to drop.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 
 
 def test_expected_gradients_in_expectation():
