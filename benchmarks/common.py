@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # The library need not be installed; the literal references live with the tests.
@@ -26,6 +27,8 @@ sys.path.insert(0, str(REPOSITORY))
 import torch  # noqa: E402
 
 MEBIBYTE = 1024**2
+Key = TypeVar("Key")
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 _MMAP_THRESHOLD = "MALLOC_MMAP_THRESHOLD_"
 
 
@@ -40,7 +43,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     Returns
     -------
     argparse.ArgumentParser
-        Parser with ``--output-dir``, ``--quick``, ``--repeats`` and ``--threads``.
+        Parser with ``--output-dir``, ``--quick``, ``--repeats``, ``--threads`` and ``--clock``.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -49,6 +52,12 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="small images, few repeats")
     parser.add_argument("--repeats", type=int, default=5, help="interleaved repeats")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="processor: time of all threads, for a machine that others use at the same time",
+    )
     return parser
 
 
@@ -160,30 +169,35 @@ def environment() -> dict[str, object]:
 
 
 def interleaved_times(
-    functions: Mapping[str, Callable[[], object]], repeats: int, warmup: int = 1
-) -> dict[str, list[float]]:
-    """Wall time of several functions, taken in turn: A B C, A B C, ...
+    functions: Mapping[Key, Callable[[], object]],
+    repeats: int,
+    warmup: int = 1,
+    clock: str = "wall",
+) -> dict[Key, list[float]]:
+    """Time of several functions, taken in turn: A B C, A B C, ...
 
     Parameters
     ----------
-    functions : mapping of str to callable
+    functions : mapping to callable
         Functions to time, by name.
     repeats : int
         Number of rounds.
     warmup : int
         Number of rounds before that are not counted.
+    clock : {"wall", "processor"}
+        What is read.
 
     Returns
     -------
-    dict of str to list of float
+    dict to list of float
         Seconds, one value per round.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    seconds: dict[Key, list[float]] = {name: [] for name in functions}
     for turn in range(warmup + repeats):
         for name, function in functions.items():
-            start = time.perf_counter()
+            start = CLOCKS[clock]()
             function()
-            elapsed = time.perf_counter() - start
+            elapsed = CLOCKS[clock]() - start
             if turn >= warmup:
                 seconds[name].append(elapsed)
     return seconds

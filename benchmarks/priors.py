@@ -11,11 +11,9 @@ from that of preparing the data and testing, which every training does once.
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable, Mapping
 from functools import partial
 
-from common import Results, argument_parser, ratio_of_medians
+from common import Results, argument_parser, interleaved_times, ratio_of_medians
 
 # isort: split
 import numpy as np
@@ -31,7 +29,6 @@ WITHOUT_PRIOR = ("unregularised", "unregularised_without_bias")
 # Without Integrated Gradients, which are only timed.
 EXPERIMENT = tuple(method for method in METHODS if method != "ig")
 EXPERIMENT_REPETITIONS, EXPERIMENT_EPOCHS = 30, 100
-CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
@@ -67,30 +64,9 @@ def plain(method: str, repetitions: int, epochs: int) -> None:
         )
 
 
-def interleaved(
-    functions: Mapping[tuple, Callable[[], object]], rounds: int, clock: Callable[[], float]
-) -> dict[tuple, list[float]]:
-    """Seconds of a clock that every function takes, one after the other, after one warm-up."""
-    seconds: dict[tuple, list[float]] = {name: [] for name in functions}
-    for turn in range(1 + rounds):
-        for name, function in functions.items():
-            start = clock()
-            function()
-            if turn:
-                seconds[name].append(clock() - start)
-    return seconds
-
-
 def main() -> None:
     """Run the benchmark."""
-    parser = argument_parser(__doc__)
-    parser.add_argument(
-        "--clock",
-        choices=CLOCKS,
-        default="wall",
-        help="processor: time of all threads, for a machine that others use at the same time",
-    )
-    options = parser.parse_args()
+    options = argument_parser(__doc__).parse_args()
     torch.set_num_threads(options.threads)
     rounds = 2 if options.quick else options.repeats
     repetitions, epochs = (2, 6) if options.quick else (4, 20)
@@ -106,7 +82,7 @@ def main() -> None:
         for case, train in cases.items()
         for length in (1, lengths[method])
     }
-    times = interleaved(functions, rounds, CLOCKS[options.clock])
+    times = interleaved_times(functions, rounds, clock=options.clock)
 
     per_epoch, whole = {}, {}
     for method, length in lengths.items():

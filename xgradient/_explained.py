@@ -7,6 +7,7 @@ wants a function of several tensors with one score per row. `Explained` is that 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -249,8 +250,7 @@ def explained(
     TypeError, ValueError
         If they cannot be used or do not fit together; the message says which and why.
     """
-    if not callable(model):
-        raise TypeError(f"model must be an nn.Module or a function, got {type(model).__name__}")
+    check_callable(model)
     single = isinstance(inputs, Tensor)
     given = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
     if not given:
@@ -264,7 +264,7 @@ def explained(
                 f"{len(values)} in {name}"
             )
     tensors = tuple(usable(values if create_graph else values.detach()) for values in given)
-    arguments = _as_tuple(additional_forward_args)
+    arguments = as_tuple(additional_forward_args)
     chosen = chosen_target(target, len(tensors[0]), tensors[0].device)
     if layer is None:
         return Explained(model, tensors, single, chosen, arguments, output)
@@ -284,9 +284,31 @@ def attributing(model: Model) -> Iterator[None]:
 
 
 def module_of(model: Model) -> nn.Module | None:
-    """Return the module that a model is, or is a method of; None for any other function."""
-    owner: object = model.__self__ if inspect.ismethod(model) else model
-    return owner if isinstance(owner, nn.Module) else None
+    """Return the module whose mode decides what a model computes; None if there is none.
+
+    That is the model itself, the owner of a method, and of a function the module that its code
+    names, so that a lambda around a net does not leave dropout active. If it names several, they
+    come in an ``nn.ModuleList``.
+    """
+    if isinstance(model, nn.Module):
+        return model
+    if isinstance(model, functools.partial):
+        named = [model.func, *model.args, *model.keywords.values()]
+    elif inspect.ismethod(model):
+        named = [model.__self__]
+    elif inspect.isfunction(model):
+        variables = inspect.getclosurevars(model)
+        named = [*variables.nonlocals.values(), *variables.globals.values()]
+    else:
+        named = list(getattr(model, "__dict__", {}).values())
+    modules = [each for each in named if isinstance(each, nn.Module)]
+    return modules[0] if len(modules) == 1 else nn.ModuleList(modules) if modules else None
+
+
+def check_callable(model: Model) -> None:
+    """Refuse what is no net."""
+    if not callable(model):
+        raise TypeError(f"model must be an nn.Module or a function, got {type(model).__name__}")
 
 
 def per_input(given: Any, n_inputs: int, name: str) -> tuple[Any, ...]:
@@ -298,7 +320,8 @@ def per_input(given: Any, n_inputs: int, name: str) -> tuple[Any, ...]:
     return given
 
 
-def _as_tuple(arguments: Any) -> tuple[Any, ...]:
+def as_tuple(arguments: Any) -> tuple[Any, ...]:
+    """Put further arguments of a net into a tuple; None stands for none."""
     if arguments is None:
         return ()
     return arguments if isinstance(arguments, tuple) else (arguments,)

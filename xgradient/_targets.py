@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Target", "TargetLike", "chosen_target"]
+__all__ = ["Target", "TargetLike", "chosen_target", "class_indices"]
 
 TargetLike = (
     None | int | tuple[int, ...] | Sequence[Any] | np.ndarray | Tensor | Callable[[Tensor], Tensor]
@@ -91,6 +91,54 @@ def chosen_target(target: TargetLike, n_rows: int, device: torch.device) -> Targ
     if callable(target):
         return _Function(target)
     raise _not_integers(type(target).__name__)
+
+
+def class_indices(target: Target, n_rows: int) -> Tensor:
+    """Return the class of every row, where a target names classes.
+
+    Parameters
+    ----------
+    target : Target
+        From `chosen_target`. None names the only class of a net with one output, and weights must
+        be a one-hot code.
+    n_rows : int
+        Number N of rows.
+
+    Returns
+    -------
+    Tensor of shape (N,), int64
+        Class indices.
+
+    Raises
+    ------
+    TypeError
+        If the target is a function.
+    ValueError
+        If it is an index of several dimensions, or weights that name no class.
+    """
+    if isinstance(target, _OnlyOutput):
+        return torch.zeros(n_rows, dtype=torch.int64)
+    if isinstance(target, _Function):
+        raise TypeError("target must name a class for each image, got a function")
+    if isinstance(target, _Weights):
+        weights = target.weights.double()
+        classes = weights.flatten(1).argmax(1)
+        if (
+            weights.ndim != 2
+            or not torch.equal(weights.sum(1), weights.amax(1))
+            or not (weights.amax(1) == 1).all()
+        ):
+            raise ValueError(
+                f"target must have shape ({n_rows},), one class index per image, or be a one-hot "
+                f"code (N, K) of the classes, got other weights of shape {tuple(weights.shape)}"
+            )
+        return classes
+    assert isinstance(target, _Indices)
+    if target.indices.shape[1] != 1:
+        raise ValueError(
+            f"target must be one class index per image, got {target.indices.shape[1]} indices each"
+        )
+    return target.indices[:, 0].expand(n_rows)
 
 
 def _per_row(target: Any, n_rows: int, device: torch.device) -> Target:

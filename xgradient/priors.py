@@ -1,10 +1,20 @@
-"""Gini prior: a penalty that favours few important features."""
+"""Attribution priors: penalties on attributions, to be added to the loss of a training.
+
+The attribution must be connected to the parameters (``create_graph=True``): a detached one is a
+constant to the loss, and the prior would change nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor
 
-__all__ = ["attribution_prior_loss", "gini", "prior_and_gradient"]
+__all__ = ["PRIORS", "attribution_prior_loss", "gini", "prior_and_gradient", "total_variation"]
+
+# Up to so many values the differences of all pairs are faster than sorting.
+_PAIRS = 256
 
 
 def gini(attributions: Tensor) -> Tensor:
@@ -50,37 +60,112 @@ def gini(attributions: Tensor) -> Tensor:
     return (attributions * rank_sum).sum(-1) / (attributions.shape[-1] * total)
 
 
-def attribution_prior_loss(attributions: Tensor) -> Tensor:
-    """Penalty ``Omega = -Gini(mean over the batch of |attribution|)``, to be added to a loss.
+def total_variation(maps: Tensor) -> Tensor:
+    """Total variation: the sum of absolute differences of neighbouring pixels.
+
+    ``sum_ij |v_(i+1)j - v_ij| + |v_i(j+1) - v_ij|``
 
     Parameters
     ----------
-    attributions : Tensor of shape (..., N, F), floating point
-        Attributions of N rows, connected to the parameters (``create_graph=True``) in order to
-        train with them.
+    maps : Tensor of shape (..., H, W)
+        One value per pixel.
 
     Returns
     -------
     Tensor of shape (...)
-        Differentiable, in [-1, 0]; nan where every attribution is 0.
+        Differentiable, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If the maps have no rows or columns.
+
+    References
+    ----------
+    Rudin, Osher and Fatemi (1992); Erion et al. (2021), "Pixel attribution prior".
+    """
+    if maps.ndim < 2 or 0 in maps.shape[-2:]:
+        raise ValueError(f"maps must have shape (..., H, W) with pixels, got {tuple(maps.shape)}")
+    return maps.diff(dim=-1).abs().sum((-2, -1)) + maps.diff(dim=-2).abs().sum((-2, -1))
+
+
+def attribution_prior_loss(attributions: Tensor, prior: str = "gini") -> Tensor:
+    """Penalty of a batch of attributions, to be added to a loss.
+
+    ``"gini"`` favours few important features, the same for all rows:
+    ``Omega = -Gini(mean over the batch of |attribution|)``, the prior of Hesse et al. Two more are
+    for images, whose content moves, so that every image is judged by itself, with the sum of its
+    channels as the attribution of a pixel, and the mean over the batch is returned:
+    ``"image_gini"``, ``-Gini(|pixels|)``, favours few pixels, and ``"total_variation"`` smooth
+    maps. The last becomes smaller with the attributions themselves, also where their form stays
+    the same.
+
+    Parameters
+    ----------
+    attributions : Tensor of shape (..., N, F), for images (N, C, H, W), floating point
+        Attributions of N rows, connected to the parameters (``create_graph=True``) in order to
+        train with them.
+    prior : {"gini", "image_gini", "total_variation"}, optional
+        Which penalty.
+
+    Returns
+    -------
+    Tensor of shape (...), for images a scalar
+        Differentiable; of the first two in [-1, 0]. Where every attribution is 0, ``"gini"`` is
+        nan; an image of zeros counts as 0 in ``"image_gini"``.
 
     Raises
     ------
     TypeError
         If the attributions are not floating point.
     ValueError
-        If they have no rows or no features.
+        If they have no rows or no features, or another shape, or the prior is unknown.
 
     References
     ----------
     Hesse et al. (2021), Sec. 4.3; Erion et al. (2021).
     """
+    if prior not in PRIORS:
+        raise ValueError(f"prior must be one of {', '.join(PRIORS)}, got {prior!r}")
+    return PRIORS[prior](attributions)
+
+
+def _feature_gini(attributions: Tensor) -> Tensor:
     if attributions.ndim < 2 or attributions.shape[-2] == 0:
         raise ValueError(
             f"attributions must have shape (..., N, F) with at least one row, got "
             f"{tuple(attributions.shape)}"
         )
     return -gini(attributions.abs().mean(-2))
+
+
+def _image_gini(attributions: Tensor) -> Tensor:
+    pixels = _pixels(attributions).abs().flatten(1)
+    # Nothing is distributed over an image without attribution, as where Expected Gradients draw
+    # the image itself as its reference. Such an image counts as 0 and gets no gradient.
+    some = pixels[pixels.detach().any(1)]
+    return -gini(some).sum() / len(pixels) if len(some) else 0 * pixels.sum()
+
+
+def _mean_total_variation(attributions: Tensor) -> Tensor:
+    return total_variation(_pixels(attributions)).mean()
+
+
+def _pixels(attributions: Tensor) -> Tensor:
+    if attributions.ndim != 4 or len(attributions) == 0:
+        raise ValueError(
+            "attributions of images must have shape (N, C, H, W) with at least one image, got "
+            f"{tuple(attributions.shape)}"
+        )
+    return attributions.sum(1)
+
+
+PRIORS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gini": _feature_gini,
+    "image_gini": _image_gini,
+    "total_variation": _mean_total_variation,
+}
+"""Penalties by their names."""
 
 
 def prior_and_gradient(attributions: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,5 +196,12 @@ def prior_and_gradient(attributions: Tensor) -> tuple[Tensor, Tensor]:
 
 def _rank_sums(values: Tensor) -> tuple[Tensor, Tensor]:
     """``sum_j sign(v_i - v_j)``, a constant almost everywhere, and the sum of the values."""
-    differences = values.detach().unsqueeze(-1) - values.detach().unsqueeze(-2)
-    return differences.sign_().sum(-1), values.sum(-1)
+    constant = values.detach()
+    if constant.shape[-1] <= _PAIRS:
+        differences = constant.unsqueeze(-1) - constant.unsqueeze(-2)
+        return differences.sign_().sum(-1), values.sum(-1)
+    # As many values are smaller as stand before the first equal one, and so on.
+    ordered, constant = constant.sort(-1).values, constant.contiguous()
+    smaller = torch.searchsorted(ordered, constant)
+    larger = constant.shape[-1] - torch.searchsorted(ordered, constant, right=True)
+    return (smaller - larger).to(values.dtype), values.sum(-1)

@@ -9,7 +9,7 @@ from torch import fx, nn
 
 from xgradient.models.pooling import MaxPool2d
 
-__all__ = ["UntraceableError", "trace"]
+__all__ = ["UntraceableError", "caller", "trace"]
 
 
 class UntraceableError(ValueError):
@@ -70,6 +70,8 @@ def trace(
     # A layer of torch.nn is one operation only as part of another module. And fx leaves the
     # constants that it meets as attributes of what it traces: of this copy, not of the model.
     root = nn.Sequential(model) if tracer.is_leaf_module(model, "") else copy.copy(model)
+    # A net that keeps its activations would keep those of the trace, which are no tensors.
+    attributes = [(vars(module), dict(vars(module))) for module in model.modules()]
     try:
         return tracer.trace(root), root
     except Exception as error:
@@ -82,3 +84,24 @@ def trace(
             f"graph: {error}",
             name,
         ) from error
+    finally:
+        for kept, before in attributes:
+            kept.clear()
+            kept.update(before)
+
+
+def caller(node: fx.Node) -> str:
+    """Return which module's code made a call.
+
+    Parameters
+    ----------
+    node : torch.fx.Node
+        Call in a graph that `trace` found.
+
+    Returns
+    -------
+    str
+        Name, as in ``model.named_modules()``, of the innermost module; empty for the model itself.
+    """
+    stack = [name for name, _ in node.meta.get("nn_module_stack", {}).values()]
+    return stack[-1] if stack else ""

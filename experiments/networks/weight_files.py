@@ -17,12 +17,10 @@ from torch import Tensor, nn
 
 from experiments.networks.array_pickle import read_array_pickle
 from experiments.networks.caffe_squeezenet import convert_squeezenet
+from xgradient.models import unwrapped_state_dict
 
 __all__ = ["fit_weights", "read_weights"]
 
-# Parts of names that PyTorch's wrappers insert: DataParallel around the whole network, or around
-# `features` alone, as in PyTorch's ImageNet example; and torch.compile.
-_WRAPPERS = ("module", "_orig_mod")
 # A counter of training steps, which is no weight.
 _COUNTER = "num_batches_tracked"
 _LISTED = 10
@@ -54,10 +52,6 @@ _STAND_INS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
 ]
 
 
-def _unwrapped(name: str) -> str:
-    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
-
-
 def _read_torch(path: Path) -> dict[str, Tensor]:
     try:
         with torch.serialization.safe_globals(_STAND_INS):
@@ -83,9 +77,7 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
                 f"it holds a {type(value).__name__.strip('_')} under {name!r} instead of tensors "
                 "by name"
             )
-        if _unwrapped(name) in tensors:
-            raise ValueError(f"there are two tensors {_unwrapped(name)}")
-        tensors[_unwrapped(name)] = value
+        tensors[name] = value
     return tensors
 
 
@@ -134,16 +126,15 @@ def read_weights(path: str | Path, format: str) -> dict[str, Tensor]:
     path : str or Path
         The file; that it is the expected one must have been verified.
     format : {"torch", "npz", "safetensors", "hwio_pickle"}
-        ``"torch"``: a state dict, or a checkpoint with the key ``state_dict``; what the wrappers
-        DataParallel and torch.compile insert into the names is removed. ``"npz"``,
+        ``"torch"``: a state dict, or a checkpoint with the key ``state_dict``. ``"npz"``,
         ``"safetensors"``: tensors under the names of the network's parameters. ``"hwio_pickle"``:
         see `experiments.networks.caffe_squeezenet`.
 
     Returns
     -------
     dict of str to torch.Tensor
-        By the names of the parameters, on the CPU, in the dtypes of the file. Counters of training
-        steps are left out.
+        By the names in the file, on the CPU, in the dtypes of the file. Counters of training steps
+        are left out.
 
     Raises
     ------
@@ -174,6 +165,9 @@ def _listed(names: Iterable[str]) -> str:
 def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
     """Copy weights into a network, all of them or none.
 
+    What DataParallel or torch.compile inserted into the names when the network was saved is removed
+    (`xgradient.models.unwrapped_state_dict`).
+
     Parameters
     ----------
     model : torch.nn.Module
@@ -186,9 +180,13 @@ def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
     Raises
     ------
     ValueError
-        If tensors are missing, superfluous or of another shape, or are not finite real numbers:
-        the message names up to ten of each.
+        If tensors are missing, superfluous, of another shape or there twice, or are not finite real
+        numbers: the message names up to ten of each.
     """
+    try:
+        tensors = unwrapped_state_dict(tensors, model)
+    except ValueError as error:
+        raise ValueError(f"{source} does not fit {type(model).__name__}; {error}") from error
     own = {name: value for name, value in model.state_dict().items() if not name.endswith(_COUNTER)}
     shapes = (
         f"{name} is {tuple(tensors[name].shape)} instead of {tuple(value.shape)}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from xgradient.models import pooling
+from xgradient.models import AlexNet, pooling
 from xgradient.models.pooling import MaxPool2d, tie_tolerance
 
 GEOMETRIES = st.tuples(
@@ -102,10 +104,104 @@ def test_values_are_torchs_bit_by_bit(geometry, seed):
         assert torch.equal(ours(inputs), theirs(inputs))
 
 
+HALVES = pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+
+
+@HALVES
+@pytest.mark.parametrize("below", [0.97, "one unit"])
+def test_in_half_precision_the_gradient_goes_to_the_maximum(dtype, below):
+    """Neighbours of 1 in half precision are no further from it than values of an image are."""
+    if below == "one unit":
+        below = 1 - torch.finfo(dtype).eps / 2
+    inputs = torch.tensor([[[[below, 1.0], [0.5, 0.25]]]], dtype=dtype)
+    assert inputs[0, 0, 0, 0] < 1
+    assert gradients(MaxPool2d(2).eval(), inputs)[1][0, 0].tolist() == [[0, 1], [0, 0]]
+
+
+@HALVES
+@given(geometry=GEOMETRIES, seed=st.integers(0, 10**6))
+def test_in_half_precision_it_is_torchs(dtype, geometry, seed):
+    generator = torch.Generator().manual_seed(seed)
+    side = geometry[-1]
+    # Few values, next to each other: ties, and maxima by one unit in the last place.
+    steps = torch.randint(4, (1, 2, side, side), generator=generator).to(dtype)
+    inputs = 1 + steps * torch.finfo(dtype).eps
+    for mine, theirs in zip(*(gradients(pool, inputs) for pool in pools(geometry)), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def error_in_half_precision(net: nn.Module, inputs: torch.Tensor, dtype: torch.dtype) -> float:
+    """Relative error of the gradients against those of the same rounded weights in float64."""
+    half = copy.deepcopy(net).to(dtype)
+    exact, images = copy.deepcopy(half).double(), inputs.to(dtype)
+    found, expected = (
+        gradients(each, values, torch.ones(len(inputs), 10, dtype=values.dtype))[1].double()
+        for each, values in ((half, images), (exact, images.double()))
+    )
+    return float((found - expected).norm() / expected.norm())
+
+
+@HALVES
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_alexnet_in_half_precision_is_as_precise_as_with_torchs_pooling(dtype, seed):
+    torch.manual_seed(seed)
+    ours = AlexNet(num_classes=10, geometry="small").eval()
+    theirs = copy.deepcopy(ours)
+    for name, module in ours.named_modules():
+        if isinstance(module, MaxPool2d):
+            theirs.set_submodule(name, nn.MaxPool2d(3, 2))
+    inputs = torch.rand(4, 3, 28, 28)
+    expected = error_in_half_precision(theirs, inputs, dtype)
+    assert 0 < expected < 0.5
+    assert error_in_half_precision(ours, inputs, dtype) <= 1.1 * expected
+
+
 def test_second_derivatives_are_torchs():
     inputs = torch.randn(1, 2, 5, 5, dtype=torch.float64, requires_grad=True)
     pool = MaxPool2d(3, 2).eval()
     assert torch.autograd.gradgradcheck(lambda x: pool(x).pow(3), inputs)
+
+
+def gradients_of_attributions(pool: type[nn.MaxPool2d], dtype: torch.dtype | None = None):
+    """Gradients, for all weights, of a loss of the attributions of a net in evaluation mode."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(2, 3, 3), nn.Softplus(), pool(3, 2, 1, ceil_mode=True), nn.Flatten()]
+    net = nn.Sequential(*layers, nn.Linear(27, 2)).eval()
+    inputs = torch.randn(2, 2, 7, 7, requires_grad=True)
+    if dtype is None:
+        net, inputs = net.double(), inputs.detach().double().requires_grad_()
+    with torch.autocast("cpu", dtype, enabled=dtype is not None):
+        logits = net(inputs)[:, 0].square().sum()
+        (gradient,) = torch.autograd.grad(logits, inputs, create_graph=True)
+        (inputs * gradient).square().sum().backward()
+    return [parameter.grad for parameter in net.parameters()]
+
+
+def test_attributions_train_the_weights():
+    """The second derivative reaches the layers before the pooling, through the routed gradient."""
+    found, expected = map(gradients_of_attributions, (MaxPool2d, nn.MaxPool2d))
+    for mine, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-12, atol=1e-14)
+    assert found[0].any()
+
+
+@HALVES
+def test_attributions_train_the_weights_under_autocast(dtype):
+    found = gradients_of_attributions(MaxPool2d, dtype)
+    expected = gradients_of_attributions(nn.MaxPool2d, dtype)
+    for mine, theirs in zip(found, expected, strict=True):
+        assert mine.isfinite().all()
+        torch.testing.assert_close(mine, theirs, rtol=0.05, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_autocast_leaves_the_pooling_as_it_is(dtype):
+    inputs = torch.randint(4, (2, 3, 6, 6)).to(dtype)
+    expected = gradients(nn.MaxPool2d(3, 2), inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = gradients(MaxPool2d(3, 2).eval(), inputs)
+    for mine, theirs in zip(found, expected, strict=True):
+        assert torch.equal(mine, theirs)
 
 
 def test_nan_is_handed_on():

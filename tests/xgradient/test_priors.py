@@ -12,7 +12,12 @@ from hypothesis.extra import numpy as arrays
 from torch import nn
 
 from tests.oracles import priors as reference
-from xgradient.priors import attribution_prior_loss, gini, prior_and_gradient
+from xgradient.priors import (
+    attribution_prior_loss,
+    gini,
+    prior_and_gradient,
+    total_variation,
+)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +103,61 @@ def test_closed_form_of_the_penalty_is_autograd(rounded: bool) -> None:
     penalty, gradient = prior_and_gradient(attributions.detach())
     torch.testing.assert_close(penalty, expected.detach())
     torch.testing.assert_close(gradient, slope, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("n_features", [255, 256, 257, 700])
+def test_gini_of_many_values_is_its_definition(n_features: int) -> None:
+    values = torch.rand(2, n_features, dtype=torch.float64)
+    values[:, ::3] = values[:, :1]  # ties
+    values.requires_grad_()
+    expected = torch.stack([reference.gini(row) for row in values])
+    (slope,) = torch.autograd.grad(expected.sum(), values, retain_graph=True)
+    torch.testing.assert_close(gini(values), expected)
+    (found,) = torch.autograd.grad(gini(values).sum(), values)
+    torch.testing.assert_close(found, slope, rtol=1e-9, atol=1e-13)
+
+
+def test_total_variation_is_its_definition() -> None:
+    maps = torch.randn(2, 3, 4, dtype=torch.float64)
+    for each, total in zip(maps, total_variation(maps), strict=True):
+        expected = 0.0
+        for i in range(3):
+            for j in range(4):
+                expected += abs(each[i + 1, j] - each[i, j]).item() if i < 2 else 0
+                expected += abs(each[i, j + 1] - each[i, j]).item() if j < 3 else 0
+        assert total.item() == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"got \(3,\)"):
+        total_variation(torch.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("prior", "of_image"),
+    [
+        ("image_gini", lambda pixels: -reference.gini(pixels.abs().flatten())),
+        ("total_variation", total_variation),
+    ],
+)
+def test_priors_on_images_judge_every_image_by_itself(prior, of_image) -> None:
+    attributions = torch.randn(3, 2, 5, 4, dtype=torch.float64)
+    expected = sum(of_image(image[0] + image[1]).item() for image in attributions) / 3
+    assert attribution_prior_loss(attributions, prior).item() == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"\(N, C, H, W\) .* got \(3, 2, 5\)"):
+        attribution_prior_loss(attributions[..., 0], prior)
+
+
+def test_an_unknown_prior_is_refused() -> None:
+    with pytest.raises(ValueError, match="image_gini, total_variation, got 'l1'"):
+        attribution_prior_loss(torch.ones(2, 3), "l1")
+
+
+def test_an_image_without_attribution_counts_as_zero() -> None:
+    attributions = torch.randn(3, 2, 5, 4, dtype=torch.float64)
+    attributions[1] = 0
+    expected = attribution_prior_loss(attributions[[0, 2]], "image_gini") * 2 / 3
+    attributions.requires_grad_()
+    loss = attribution_prior_loss(attributions, "image_gini")
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert attributions.grad.isfinite().all()
+    assert not attributions.grad[1].any()
+    assert attribution_prior_loss(0 * attributions, "image_gini").item() == 0

@@ -42,3 +42,16 @@ def test_what_cannot_be_traced_is_named():
     with pytest.raises(UntraceableError, match="operations of Function") as caught:
         trace(net[0].body)
     assert caught.value.module_name == ""
+
+
+def test_what_a_net_keeps_of_its_calls_is_not_kept_of_the_trace():
+    def keep(x, layer):
+        layer.kept = layer(x)
+        return layer.kept
+
+    net = nn.Sequential(Function(keep, layer=nn.Linear(2, 2)))
+    trace(net)
+    assert not hasattr(net[0].layer, "kept")
+    tensor = net(torch.ones(1, 2))
+    trace(net)
+    assert net[0].layer.kept is tensor

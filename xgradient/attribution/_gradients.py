@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
+
+from xgradient.attribution._second_pass import SecondPass
 
 
 class _Tracked(torch.autograd.Function):
@@ -56,12 +59,15 @@ def input_gradient(
     tracked = [_Tracked.apply(values, anchor) for values in points]
     starts = [get_gradient_edge(values) for values in tracked]
     shapes = [(values.shape, values.dtype) for values in tracked]
-    scores = run(tracked)
+    second_pass = SecondPass()
+    with second_pass if create_graph else nullcontext():
+        scores = run(tracked)
     gradients: Sequence[Tensor | None] = [None]
     if scores.requires_grad:
         gradients = torch.autograd.grad(
             scores.sum(), starts, allow_unused=True, create_graph=create_graph
         )
+    second_pass.by_inputs_only = False
     if all(gradient is None for gradient in gradients):
         raise ValueError(
             "the outputs do not depend on the inputs in a way that can be differentiated: look "

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from xgradient._explained import (
     Baselines,
@@ -22,6 +21,7 @@ from xgradient._layers import LayerLike
 from xgradient._targets import TargetLike
 from xgradient.attribution._gradients import copies, input_gradient
 from xgradient.attribution._opaque import opaque_module
+from xgradient.attribution._relu_calls import ReLUCalls
 
 
 def guided_backprop(
@@ -94,7 +94,7 @@ def guided_backprop(
         )
 
     def guided(points: Sequence[Tensor]) -> Tensor:
-        with _GuidedReLUs():
+        with ReLUCalls(_GuidedReLU.apply):
             scores = task.scores(points)
         unseen = _plain_relus(scores)
         if unseen:
@@ -133,7 +133,8 @@ class _GuidedReLU(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, in_place: bool) -> Tensor:
         if in_place:
             ctx.mark_dirty(values)
-        output = values.relu_() if in_place else values.relu()
+        # Not relu, which a mode around this one may look for.
+        output = values.clamp_(min=0) if in_place else values.clamp(min=0)
         ctx.save_for_backward(output)
         return output
 
@@ -141,30 +142,3 @@ class _GuidedReLU(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (output,) = ctx.saved_tensors
         return gradient.clamp(min=0) * (output > 0), None
-
-
-class _GuidedReLUs(TorchFunctionMode):
-    """Replace every ReLU that is called by `_GuidedReLU`."""
-
-    _OUT_OF_PLACE = (torch.relu, Tensor.relu, torch.ops.aten.relu.default)
-    _IN_PLACE = (torch.relu_, Tensor.relu_, torch.ops.aten.relu_.default)
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func is nn.functional.relu:
-            values, in_place = _relu_arguments(*args, **kwargs)
-            return _GuidedReLU.apply(values, in_place)
-        if func in self._OUT_OF_PLACE or func in self._IN_PLACE:
-            (values,) = (*args, *kwargs.values())
-            return _GuidedReLU.apply(values, func in self._IN_PLACE)
-        return func(*args, **kwargs)
-
-
-def _relu_arguments(input: Tensor, inplace: bool = False) -> tuple[Tensor, bool]:
-    return input, inplace

@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from xgradient.homogeneous._structure import NotHomogeneousError, described
-from xgradient.tracing import UntraceableError, trace
+from xgradient.tracing import UntraceableError, caller, trace
 
 # Which BatchNorm normalises the channels that a layer puts out. A SyncBatchNorm takes any shape.
 _NORM_OF_LAYER: dict[type[nn.Module], type[nn.Module]] = {
@@ -82,7 +82,7 @@ class Calls:
     def refuse_functional_batch_norm(self) -> None:
         for node in self.nodes:
             if node.op == "call_function" and node.target in _FUNCTIONAL:
-                name = _caller(node)
+                name = caller(node)
                 module = self.model.get_submodule(name)
                 raise NotHomogeneousError(
                     f"{described(self.model, name, module)} calls the function batch_norm, which "
@@ -110,9 +110,10 @@ class Calls:
                 "as DenseNet, cannot be folded: use one that normalises after them, or one without "
                 "normalisation such as a Fixup ResNet",
             )
+        # Before its hooks, since a hook may compute the weight, and this message says what to do.
+        self._check_parameters(norm, layer)
         self._check_module(layer, _LAYERS, norm)
         self._check_kinds(norm, layer)
-        self._check_parameters(norm, layer)
         self._only_call(layer, norm)
         others = [user for user in before.users if user is not node]
         if others:
@@ -140,7 +141,7 @@ class Calls:
             return "the output of the net"
         if node.op == "get_attr":
             return f"the tensor '{node.target}'"
-        name = _caller(node)
+        name = caller(node)
         return (
             f"{getattr(node.target, '__name__', node.target)}() called by "
             f"{described(self.model, name, self.model.get_submodule(name))}"
@@ -190,8 +191,8 @@ class Calls:
                     norm,
                     f"the {key} of {who} is computed from other tensors, as by weight "
                     "normalisation or pruning: make it a parameter first, with "
-                    "torch.nn.utils.parametrize.remove_parametrizations or "
-                    "torch.nn.utils.prune.remove",
+                    "torch.nn.utils.parametrize.remove_parametrizations, "
+                    "torch.nn.utils.prune.remove or torch.nn.utils.remove_weight_norm",
                 )
             parameter = layer._parameters[key]
             own = f"{self.names[layer]}.{key}"
@@ -256,9 +257,3 @@ def _own_code(actual: type[nn.Module], kind: type[nn.Module]) -> bool:
 
 def _listed(kinds: Iterable[type[nn.Module]]) -> str:
     return ", ".join(kind.__name__ for kind in kinds)
-
-
-def _caller(node: fx.Node) -> str:
-    """Name of the innermost module whose code made a call; empty for the model itself."""
-    stack = [name for name, _ in node.meta.get("nn_module_stack", {}).values()]
-    return stack[-1] if stack else ""

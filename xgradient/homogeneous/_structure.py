@@ -49,6 +49,11 @@ _SATURATING = (
     nn.Softmax2d,
     nn.Softmin,
     nn.LogSoftmax,
+    nn.LSTM,
+    nn.LSTMCell,
+    nn.GRU,
+    nn.GRUCell,
+    nn.MultiheadAttention,
 )
 
 
@@ -72,27 +77,26 @@ def described(model: nn.Module, name: str, module: nn.Module) -> str:
     return f"the model itself ({kind})" if module is model else f"module '{name}' ({kind})"
 
 
+def is_normalisation(module: nn.Module) -> bool:
+    """Whether a module normalises, by its kind or since it has running statistics.
+
+    Those are how the frozen BatchNorms of torchvision, detectron2 and others are recognised, which
+    are no BatchNorms of PyTorch.
+    """
+    statistics = {"running_mean", "running_var"}
+    return isinstance(module, NORMALISATIONS) or statistics <= set(module._buffers.keys())
+
+
+def is_saturating(module: nn.Module) -> bool:
+    """Whether a module is or contains an activation that is not homogeneous."""
+    if isinstance(module, (nn.RNN, nn.RNNCell)):
+        return module.nonlinearity != "relu"
+    return isinstance(module, _SATURATING)
+
+
 def normalisation_message(model: nn.Module, name: str, module: nn.Module) -> str:
     return (
         f"{described(model, name, module)} normalises its input, which is not homogeneous of "
         "degree 1: fold a BatchNorm into the layer before it with fold_batchnorm, or use a net "
         "without normalisation such as a Fixup ResNet"
     )
-
-
-def structural_message(model: nn.Module, name: str, module: nn.Module) -> str | None:
-    """Describe how a module's kind or parameters break homogeneity; None if they do not."""
-    if isinstance(module, NORMALISATIONS):
-        return normalisation_message(model, name, module)
-    if isinstance(module, _SATURATING):
-        return (
-            f"{described(model, name, module)} is not homogeneous: use ReLU, LeakyReLU or PReLU "
-            "instead, and attribute the logit before any softmax"
-        )
-    for parameter_name, parameter in module.named_parameters(recurse=False):
-        if BIAS_NAME.fullmatch(parameter_name) and parameter.any():
-            return (
-                f"{described(model, name, module)} has the bias '{parameter_name}': remove it "
-                "with remove_biases"
-            )
-    return None

@@ -7,7 +7,6 @@ as it was, and a net whose only constants are biases.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,9 +16,10 @@ from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from xgradient._inputs import check_inputs, check_model, evaluation_mode
+from xgradient.homogeneous._copying import copied
 from xgradient.homogeneous._degree import floating_tensors, relative_tolerance, row_peaks
 from xgradient.homogeneous._foldable import BY_HAND, Calls, is_batch_norm
-from xgradient.homogeneous._structure import NotHomogeneousError, described
+from xgradient.homogeneous._structure import NotHomogeneousError
 
 
 def fold_batchnorm(model: nn.Module, example_inputs: Tensor | None = None) -> nn.Module:
@@ -66,8 +66,7 @@ def fold_batchnorm(model: nn.Module, example_inputs: Tensor | None = None) -> nn
     check_model(model)
     if example_inputs is not None:
         check_inputs(example_inputs, "example_inputs")
-    _check_copyable(model)
-    folded = copy.deepcopy(model)
+    folded = copied(model)
     with evaluation_mode(folded):
         calls = Calls(folded)
         calls.refuse_functional_batch_norm()
@@ -81,19 +80,6 @@ def fold_batchnorm(model: nn.Module, example_inputs: Tensor | None = None) -> nn
     if example_inputs is not None:
         _check_same_outputs(model, folded, example_inputs)
     return folded
-
-
-def _check_copyable(model: nn.Module) -> None:
-    """Refuse tensors in the place of parameters, which have a gradient and so cannot be copied."""
-    for name, module in model.named_modules():
-        for key, value in vars(module).items():
-            if isinstance(value, Tensor) and not value.is_leaf:
-                raise NotHomogeneousError(
-                    f"{described(model, name, module)} computes its {key} from other tensors, as "
-                    "by weight normalisation or pruning, and cannot be copied: make it a parameter "
-                    "first, with torch.nn.utils.prune.remove or torch.nn.utils.remove_weight_norm",
-                    name,
-                )
 
 
 def _absorb(norm: Any, layer: Any, calls: Calls) -> None:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from xgradient._explained import (
+    Explained,
+    Model,
+    OutputSelector,
+    as_tuple,
+    check_callable,
+    module_of,
+)
 from xgradient._inputs import (
     check_finite,
     check_images,
-    check_model,
+    check_logits,
     check_positive_integer,
-    validated_target,
+    check_target_range,
 )
+from xgradient._targets import TargetLike, chosen_target, class_indices
 from xgradient.masking.ranking import channel_mean
 
 
@@ -28,13 +38,65 @@ def checked_fractions(fractions: Sequence[float] | Tensor | np.ndarray) -> list[
     return values
 
 
+class Masked:
+    """A net that evaluates masked images, and the class of each image.
+
+    Parameters
+    ----------
+    model : nn.Module or callable
+        The net.
+    inputs : Tensor of shape (N, C, H, W)
+        Images.
+    target : optional
+        Class of every image.
+    additional_forward_args, output : optional
+        As in `xgradient.attribution`.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        inputs: Tensor,
+        target: TargetLike,
+        additional_forward_args: Any,
+        output: OutputSelector,
+    ) -> None:
+        chosen = chosen_target(target, len(inputs), inputs.device)
+        arguments = as_tuple(additional_forward_args)
+        self.module = module_of(model)
+        self.classes = class_indices(chosen, len(inputs)).to(inputs.device)
+        self._task = Explained(model, (inputs,), True, chosen, arguments, output)
+        self._only = target is None
+
+    def logits(self, masked: Tensor, image: int) -> Tensor:
+        """Logits (M, K) of masked forms (M, C, H, W) of an image; checks its class."""
+        rows = torch.full((len(masked),), image, device=masked.device)
+        logits = self._task.call((masked,), rows)
+        if self._only and logits.ndim == 1:
+            logits = logits[:, None]
+        logits = check_logits(logits, len(masked))
+        if self._only and logits.shape[1] != 1:
+            raise ValueError(
+                f"target must name the class of every image, since the net has {logits.shape[1]} "
+                "outputs, got None"
+            )
+        check_target_range(self.classes, logits.shape[1])
+        return logits
+
+
 def check_arguments(
-    model: nn.Module, inputs: Tensor, target: Tensor | int, attributions: Tensor, batch_size: int
-) -> Tensor:
-    """Check the arguments that belong together; returns the target classes (N,)."""
-    check_model(model)
+    model: Model,
+    inputs: Tensor,
+    target: TargetLike,
+    attributions: Tensor,
+    batch_size: int,
+    additional_forward_args: Any,
+    output: OutputSelector,
+) -> Masked:
+    """Check the arguments that belong together."""
+    check_callable(model)
     check_images(inputs)
-    target = validated_target(target, inputs)
+    masked = Masked(model, inputs, target, additional_forward_args, output)
     averaged = (len(inputs), 1, *inputs.shape[2:])
     if tuple(attributions.shape) not in (tuple(inputs.shape), averaged):
         raise ValueError(
@@ -43,7 +105,7 @@ def check_arguments(
         )
     check_positive_integer("batch_size", batch_size)
     check_attributions(attributions, batch_size)
-    return target
+    return masked
 
 
 def check_attributions(attributions: Tensor, batch_size: int) -> None:

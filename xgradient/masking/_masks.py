@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from xgradient._inputs import check_logits
 from xgradient.masking.blur import blur, blur_size_for
 
 
@@ -47,7 +46,7 @@ def select_pixels(ranks: Tensor, kept: Tensor) -> Tensor:
 
 
 def masked_logits(
-    model: nn.Module,
+    logits_of: Callable[[Tensor], Tensor],
     image: Tensor,
     substitutes: Tensor,
     ranks: Tensor,
@@ -66,7 +65,7 @@ def masked_logits(
     for part in masks.tensor_split(math.ceil(len(slots) / batch_size)):
         keep = select_pixels(ranks, part).view(-1, 1, *image.shape[-2:])
         rest = substitutes[part[:, 3]] if len(substitutes) > 1 else substitutes
-        logits.append(check_logits(model(torch.where(keep, image, rest)), len(part)))
+        logits.append(logits_of(torch.where(keep, image, rest)))
     return torch.cat(logits)[torch.tensor(slot, device=image.device)]
 
 

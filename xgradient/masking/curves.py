@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from xgradient._inputs import check_target_range, evaluation_mode
+from xgradient._explained import Model, OutputSelector
+from xgradient._inputs import evaluation_mode
+from xgradient._targets import TargetLike
 from xgradient.masking._arguments import (
     check_arguments,
     check_attributions,
@@ -46,7 +50,7 @@ class MaskingCurves:
     target_logit : Tensor of shape (N, 6, F)
         Logit of the target class; the second axis is ordered as `CURVES`.
     correct : Tensor of shape (N, 6, F), bool
-        Whether the target class has the largest logit.
+        Whether the target class has the largest logit; of a net with one output always true.
     """
 
     fractions: Tensor
@@ -126,24 +130,28 @@ def kept_pixels(attributions: Tensor, curve: str, fraction: float) -> Tensor:
 
 
 def masking_curves(
-    model: nn.Module,
+    model: Model,
     inputs: Tensor,
-    target: Tensor | int,
+    target: TargetLike,
     attributions: Tensor,
     fractions: Sequence[float] | Tensor | None = None,
     replacement: Tensor | None = None,
     batch_size: int = 32,
+    *,
+    additional_forward_args: Any = None,
+    output: OutputSelector = None,
 ) -> MaskingCurves:
     """Evaluate the six masking curves of Hesse et al. 2021, Sec. 4.2.
 
     Parameters
     ----------
-    model : nn.Module
+    model : nn.Module or callable
         Net with pre-softmax outputs of shape (N, K). It is put into evaluation mode for the call.
     inputs : Tensor of shape (N, C, H, W)
         Images, normalised as the net takes them.
-    target : Tensor of shape (N,), integer, or int
-        True class of every image.
+    target : Tensor of shape (N,), int or other
+        True class of every image: an index, one for all, a list, an array or a one-hot code; None
+        for a net with one output.
     attributions : Tensor of shape (N, C, H, W) or (N, 1, H, W)
         Attributions for the target logit, or their mean over the channels (`channel_mean`).
     fractions : sequence of float, optional
@@ -154,6 +162,8 @@ def masking_curves(
     batch_size : int
         Number of masked images that exist at a time; it bounds the memory. Images do not share
         batches, so more than ``6 * len(fractions)`` changes nothing.
+    additional_forward_args, output : optional
+        Further arguments of the net, and where its outputs are, as in `xgradient.attribution`.
 
     Returns
     -------
@@ -167,20 +177,23 @@ def masking_curves(
         an attribution is not finite (the image is named).
     """
     fractions = checked_fractions(np.geomspace(0.01, 1, 16) if fractions is None else fractions)
-    labels = check_arguments(model, inputs, target, attributions, batch_size)
+    masked = check_arguments(
+        model, inputs, target, attributions, batch_size, additional_forward_args, output
+    )
+    labels = masked.classes.tolist()
     replacement = expanded(replacement, inputs)
     shape = (len(inputs), len(CURVES), len(fractions))
     target_logit = inputs.new_empty(shape)
     correct = torch.empty(shape, dtype=torch.bool, device=inputs.device)
     n_pixels = inputs.shape[-2] * inputs.shape[-1]
-    with torch.no_grad(), evaluation_mode(model):
+    with torch.no_grad(), evaluation_mode(masked.module):
         for image, ranks, of_sign in _ranked_images(attributions, batch_size):
             kept = [_kept_by(c, f, of_sign, n_pixels) for c in CURVES for f in fractions]
             source = inputs[image : image + 1]
+            of_image = partial(masked.logits, image=image)
             substitute = replacement_of(image, inputs, replacement)
-            logits = masked_logits(model, source, substitute, ranks, kept, batch_size)
-            check_target_range(labels, logits.shape[1])
-            label = int(labels[image])
+            logits = masked_logits(of_image, source, substitute, ranks, kept, batch_size)
+            label = labels[image]
             target_logit[image] = logits[:, label].view(shape[1:])
             correct[image] = (logits.argmax(1) == label).view(shape[1:])
     return MaskingCurves(

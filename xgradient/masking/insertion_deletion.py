@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from xgradient._inputs import check_target_range, evaluation_mode
+from xgradient._explained import Model, OutputSelector
+from xgradient._inputs import evaluation_mode
+from xgradient._targets import TargetLike
 from xgradient.masking._arguments import check_arguments, checked_fractions, expanded
 from xgradient.masking._masks import distinct_mask, masked_logits, replacement_of
 from xgradient.masking.area import area_under_curve
@@ -47,14 +51,17 @@ class InsertionDeletion:
 
 
 def insertion_deletion(
-    model: nn.Module,
+    model: Model,
     inputs: Tensor,
-    target: Tensor | int,
+    target: TargetLike,
     attributions: Tensor,
     fractions: Sequence[float] | Tensor | None = None,
     insertion_start: Tensor | None = None,
     deletion_end: Tensor | None = None,
     batch_size: int = 32,
+    *,
+    additional_forward_args: Any = None,
+    output: OutputSelector = None,
 ) -> InsertionDeletion:
     """Evaluate insertion and deletion (Petsiuk, Das and Saenko 2018, "RISE").
 
@@ -67,12 +74,13 @@ def insertion_deletion(
 
     Parameters
     ----------
-    model : nn.Module
+    model : nn.Module or callable
         Net with pre-softmax outputs of shape (N, K). It is put into evaluation mode for the call.
     inputs : Tensor of shape (N, C, H, W)
         Images, normalised as the net takes them.
-    target : Tensor of shape (N,), integer, or int
-        Class whose probability is the score.
+    target : Tensor of shape (N,), int or other
+        Class whose probability is the score: an index, one for all, a list, an array or a one-hot
+        code.
     attributions : Tensor of shape (N, C, H, W) or (N, 1, H, W)
         Attributions for the target logit, or their mean over the channels.
     fractions : sequence of float, optional
@@ -84,6 +92,8 @@ def insertion_deletion(
         colour of normalised images.
     batch_size : int
         Number of masked images that exist at a time; it bounds the memory.
+    additional_forward_args, output : optional
+        Further arguments of the net, and where its outputs are, as in `xgradient.attribution`.
 
     Returns
     -------
@@ -93,10 +103,13 @@ def insertion_deletion(
     Raises
     ------
     ValueError
-        As `masking_curves`.
+        As `masking_curves`, or if the net has one output only.
     """
     fractions = checked_fractions(np.linspace(0, 1, 17) if fractions is None else fractions)
-    labels = check_arguments(model, inputs, target, attributions, batch_size)
+    masked = check_arguments(
+        model, inputs, target, attributions, batch_size, additional_forward_args, output
+    )
+    labels = masked.classes.tolist()
     start = expanded(insertion_start, inputs)
     end = expanded(inputs.new_zeros(()) if deletion_end is None else deletion_end, inputs)
     n_pixels = inputs.shape[-2] * inputs.shape[-1]
@@ -104,17 +117,22 @@ def insertion_deletion(
     kept = [distinct_mask(0, 0, k, n_pixels, substitute=0) for k in inserted]
     kept += [distinct_mask(0, k, n_pixels, n_pixels, substitute=1) for k in inserted]
     probability = inputs.new_empty((len(inputs), 2, len(fractions)))
-    with torch.no_grad(), evaluation_mode(model):
+    with torch.no_grad(), evaluation_mode(masked.module):
         for image in range(len(inputs)):
             mean = channel_mean(attributions[image : image + 1]).flatten(1)
             order = torch.sort(mean, dim=1, descending=True, stable=True).indices
             ranks = torch.empty((1, n_pixels), dtype=torch.int32, device=mean.device)
             ranks[0, order[0]] = torch.arange(n_pixels, dtype=torch.int32, device=mean.device)
             source = inputs[image : image + 1]
+            of_image = partial(masked.logits, image=image)
             substitutes = torch.cat([replacement_of(image, inputs, x) for x in (start, end)])
-            logits = masked_logits(model, source, substitutes, ranks, kept, batch_size)
-            check_target_range(labels, logits.shape[1])
-            label = int(labels[image])
+            logits = masked_logits(of_image, source, substitutes, ranks, kept, batch_size)
+            if logits.shape[1] == 1:
+                raise ValueError(
+                    "insertion and deletion measure the probability of a class among several, got "
+                    "a net with one output: use masking_curves"
+                )
+            label = labels[image]
             probability[image] = logits.softmax(1)[:, label].view(2, len(fractions))
     return InsertionDeletion(
         torch.tensor(fractions, dtype=torch.float64, device=inputs.device),

@@ -24,12 +24,26 @@ _CACHED = 2**18
 
 
 def tie_tolerance(dtype: torch.dtype) -> float:
-    """Return the relative difference below which two values count as equal: eps to the power 2/3.
+    """Return the relative difference below which two values count as equal.
 
-    That is 4e-11 in float64 and 2e-5 in float32: well above what rounding does to a sum, well
-    below what differs in an image.
+    Parameters
+    ----------
+    dtype : torch.dtype
+        Floating-point type of the values.
+
+    Returns
+    -------
+    float
+        In float32 and float64 eps to the power 2/3, that is 2e-5 and 4e-11: well above what
+        rounding does to a sum, well below what differs in an image. In the half precisions 0.
     """
-    return torch.finfo(dtype).eps ** (2 / 3)
+    eps = torch.finfo(dtype).eps
+    # In half precision no tolerance lies between the two: eps**(2/3) is 1 % in float16 and 4 % in
+    # bfloat16, and values that differ by one unit in the last place differ in the image, too. Nor
+    # is one needed. Convolutions sum halves in float32 and round the sum once: what two code paths
+    # make different in the last bits of float32 is equal once it is rounded, but for the rare sums
+    # next to the middle between two halves.
+    return eps ** (2 / 3) if eps <= torch.finfo(torch.float32).eps else 0.0
 
 
 class MaxPool2d(nn.MaxPool2d):
@@ -38,7 +52,9 @@ class MaxPool2d(nn.MaxPool2d):
     Its values are those of `torch.nn.MaxPool2d`, and in training so are its gradients. In
     evaluation, the gradient of a window goes to its first entry, row by row, that reaches the
     maximum up to `tie_tolerance`: what `torch.nn.MaxPool2d` does in exact arithmetic. Equality is
-    relative, so that the choice does not depend on the scale of the input.
+    relative, so that the choice does not depend on the scale of the input. In half precision only
+    equal values are ties, and the gradients are those of `torch.nn.MaxPool2d`. Gradients can be
+    differentiated again.
 
     Parameters
     ----------
@@ -59,7 +75,8 @@ class MaxPool2d(nn.MaxPool2d):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map (N, C, H, W) to the pooled (N, C, H', W')."""
-        if self.training or not (torch.is_grad_enabled() and inputs.requires_grad):
+        routed = not self.training and torch.is_grad_enabled() and inputs.requires_grad
+        if not routed or tie_tolerance(inputs.dtype) == 0:
             return super().forward(inputs)
         pooled = super().forward(inputs.detach())
         positions = self._first_maxima(inputs.detach(), pooled)

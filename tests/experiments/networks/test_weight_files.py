@@ -58,6 +58,9 @@ CHECKPOINTS = {
         "state_dict": {k.replace("features.", "features.module."): v for k, v in state.items()}
     },
     "compiled": lambda state: {f"_orig_mod.{k}": v for k, v in state.items()},
+    "a compiled layer": lambda state: {
+        k.replace("features.0.", "features.0._orig_mod."): v for k, v in state.items()
+    },
     "both": lambda state: {f"module._orig_mod.{k}": v for k, v in state.items()},
     "counters": lambda state: {**state, "features.1.num_batches_tracked": torch.tensor(9)},
 }
@@ -66,9 +69,11 @@ CHECKPOINTS = {
 @pytest.mark.parametrize("wrap", CHECKPOINTS.values(), ids=CHECKPOINTS)
 @pytest.mark.parametrize("zipped", [True, False])
 def test_checkpoints_of_torch(tmp_path, weights, wrap, zipped):
-    path = tmp_path / "net.pth.tar"
+    path, model = tmp_path / "net.pth.tar", Tiny()
     torch.save(wrap(weights), path, _use_new_zipfile_serialization=zipped)
-    same(read_weights(path, "torch"), weights)
+    fit_weights(model, read_weights(path, "torch"), "net.pth.tar")
+    state = model.state_dict()
+    same({name: state[name] for name in weights}, weights)
 
 
 def test_allowing_numbers_allows_them_here_only(tmp_path, weights):
@@ -117,7 +122,6 @@ def test_nothing_else_of_a_checkpoint_is_unpickled(tmp_path, weights):
         ({"a": 3}, "it holds a int under 'a' instead of tensors by name"),
         ({"a": np.float64(3)}, "it holds a Skipped under 'a' instead"),
         ({1: torch.ones(1)}, "it holds a Tensor under 1 instead of tensors by name"),
-        ({"a": torch.ones(1), "module.a": torch.ones(1)}, "there are two tensors a"),
     ],
 )
 def test_contents_that_are_no_weights(tmp_path, content, said):
@@ -312,6 +316,22 @@ def test_everything_that_does_not_fit_is_named_once(weights):
     same(model.state_dict(), before)
     with pytest.raises(ValueError, match=r"superfluous: features\.0\.bias, fc\.bias$"):
         fit_weights(Tiny(bias=False), weights, "net.pth")
+
+
+def test_a_tensor_that_is_there_twice_is_refused(weights):
+    tensors = {**weights, "module.fc.bias": torch.zeros(2)}
+    with pytest.raises(ValueError, match=r"net does not fit Tiny; there are two .*'fc\.bias'"):
+        fit_weights(Tiny(), tensors, "net")
+
+
+@pytest.mark.parametrize("format", ["torch", "safetensors"])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod."])
+def test_a_part_of_the_network_that_is_called_module(tmp_path, format, prefix):
+    model, other = (nn.ModuleDict({"module": Tiny(), "head": nn.Linear(2, 2)}) for _ in range(2))
+    state = {prefix + name: value for name, value in model.state_dict().items()}
+    (torch.save if format == "torch" else save_file)(state, tmp_path / "net")
+    fit_weights(other, read_weights(tmp_path / "net", format), "net")
+    same(other.state_dict(), model.state_dict())
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 from tests.oracles.helpers import close
@@ -305,10 +307,36 @@ def test_a_layer_is_called_once():
         saliency(net, torch.randn(3, 6, dtype=torch.float64), 0, layer=twice)
 
 
-def test_a_method_of_a_net_is_evaluated_as_its_net(inputs):
-    net = nn.Sequential(nn.Linear(6, 50), nn.Dropout(), nn.Linear(50, 5)).double()
-    close(saliency(net.forward, inputs, 0), saliency(net, inputs, 0))
+class Holder:
+    """Some object with a net."""
+
+    def __init__(self, net: nn.Module) -> None:
+        self.net = net
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.net(x)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda net: net.forward,
+        lambda net: lambda x: net(x),
+        lambda net: lambda x: nn.Sequential(*list(net)[:1])(x) @ net[2].weight.T + net[2].bias,
+        lambda net: partial(functional_call, net, dict(net.named_parameters())),
+        lambda net: partial(net, other=0),
+        Holder,
+    ],
+)
+def test_a_function_of_a_net_is_evaluated_as_its_net(wrap, inputs):
+    class Net(nn.Sequential):
+        def forward(self, x: Tensor, other: int = 0) -> Tensor:
+            return super().forward(x)
+
+    net = Net(nn.Linear(6, 50), nn.Dropout(), nn.Linear(50, 5)).double()
+    close(saliency(wrap(net), inputs, 0), saliency(net, inputs, 0))
     assert net.training
+    assert net[1].training
 
 
 @pytest.mark.parametrize("form", ["layer", "tuple", "arguments", "function"])

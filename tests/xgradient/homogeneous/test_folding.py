@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import parametrizations, prune
+from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
 from torchvision.ops import FrozenBatchNorm2d
 
 from tests.oracles.helpers import close, refused, slowly
@@ -336,15 +336,26 @@ def test_hooks_are_refused(hooked):
     assert fails(net, "has forward hooks").module_name == "1"
 
 
-def test_pruned_layers_are_refused():
-    net = sequence(prune.random_unstructured(nn.Conv2d(2, 2, 3), "bias", 0.5), nn.BatchNorm2d(2))
-    with pytest.raises(
-        NotHomogeneousError, match=r"'0' \(Conv2d\) computes its bias.*prune.remove"
-    ):
-        fold_batchnorm(net)
-    # In evaluation without gradients it can be copied, but the hook still computes the bias.
-    outputs(net, images().float())
-    assert fails(net, "has forward hooks").module_name == "1"
+COMPUTED = {
+    "pruned": lambda layer: prune.random_unstructured(layer, "weight", 0.5),
+    "pruned bias": lambda layer: prune.random_unstructured(layer, "bias", 0.5),
+    "weight norm": weight_norm,
+    "spectral norm": spectral_norm,
+}
+
+
+@pytest.mark.parametrize("compute", COMPUTED.values(), ids=COMPUTED)
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+def test_layers_whose_parameters_a_hook_computes(compute):
+    """They stop a BatchNorm from being folded behind them, and behind no other layer."""
+    net = sequence(compute(nn.Conv2d(2, 2, 3)), nn.BatchNorm2d(2))
+    net(images().float())
+    error = fails(net, "module '0' (Conv2d) before it", "is computed from", "prune.remove")
+    assert error.module_name == "1"
+    net = sequence(nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2), compute(nn.Conv2d(2, 2, 3)))
+    net = trained(net).train()
+    net(images())
+    check_folding(net, images())
 
 
 @pytest.mark.parametrize("key", ["weight", "bias"])

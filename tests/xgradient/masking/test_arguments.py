@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -38,6 +39,12 @@ def test_an_attribution_without_order_names_the_image(evaluate, value):
             r"target must have shape \(2,\)",
         ),
         ({"target": torch.zeros(2)}, "got torch.float32"),
+        ({"target": None}, "the net has 5 outputs, got None"),
+        ({"target": (1, 2)}, "one class index per image, got 2"),
+        ({"target": lambda out: out[:, 0]}, "got a function"),
+        ({"target": torch.eye(2, 5) * 2}, "one-hot code"),
+        ({"target": torch.ones(2, 5)}, "one-hot code"),
+        ({"model": lambda x: small_net()(x)[:, 0]}, r"\(\d+, K\), got \(\d+,\)"),
         (
             {"target": torch.tensor([0, 5])},
             r"\[0, 5\).*target\[1\] = 5",
@@ -89,3 +96,66 @@ def test_unknown_curve_and_unequal_axes_are_named():
         curves.score("kpm")
     with pytest.raises(ValueError, match=r"\(3, 5\).*\(4,\)"):
         area_under_curve(torch.zeros(3, 5), [0.1, 0.2, 0.3, 0.4])
+
+
+@pytest.mark.parametrize("evaluate", [masking_curves, insertion_deletion])
+@pytest.mark.parametrize(
+    "target", [[3, 1], np.array([3, 1]), torch.eye(5)[[3, 1]], [(3,), (1,)], [np.int64(3), 1]]
+)
+def test_forms_of_a_target(evaluate, target):
+    inputs, _, attributions = images(2)
+    net = small_net()
+    expected = evaluate(net, inputs, torch.tensor([3, 1]), attributions)
+    for ours, theirs in zip(
+        vars(evaluate(net, inputs, target, attributions)).values(),
+        vars(expected).values(),
+        strict=True,
+    ):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("evaluate", [masking_curves, insertion_deletion])
+def test_further_arguments_and_outputs_within_something_else(evaluate):
+    inputs, target, attributions = images(3)
+    net = small_net()
+    factors = torch.tensor([1.0, 2.0, 4.0], dtype=inputs.dtype)
+
+    def wrapped(x: torch.Tensor, factor: torch.Tensor) -> dict:
+        return {"logits": net(x) * factor[:, None]}
+
+    result = evaluate(
+        wrapped,
+        inputs,
+        target,
+        attributions,
+        additional_forward_args=factors,
+        output=lambda returned: returned["logits"],
+    )
+    for image, factor in enumerate(factors):
+        rows = slice(image, image + 1)
+        alone = evaluate(
+            lambda x, factor=factor: net(x) * factor,
+            inputs[rows],
+            target[rows],
+            attributions[rows],
+        )
+        for ours, theirs in zip(
+            list(vars(result).values())[1:], list(vars(alone).values())[1:], strict=True
+        ):
+            torch.testing.assert_close(ours[rows], theirs)
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_a_net_with_one_output_needs_no_target(shape):
+    inputs, _, attributions = images(2)
+    net = small_net()
+    expected = masking_curves(net, inputs, 1, attributions)
+
+    def only(x: torch.Tensor) -> torch.Tensor:
+        return net(x)[:, 1].view(len(x), *shape)
+
+    result = masking_curves(only, inputs, None, attributions)
+    assert torch.equal(result.target_logit, expected.target_logit)
+    assert result.correct.all()
+    with pytest.raises(ValueError, match="a net with one output: use masking_curves"):
+        insertion_deletion(only, inputs, None, attributions)
