@@ -52,6 +52,7 @@ class _OneReference(Attribution):
         custom_attribution_func: CustomAttribution | None,
     ) -> Any:
         multiply = self.multiplies_by_inputs and custom_attribution_func is None
+        layer: Any = self._place
         attributions: Any = deeplift(
             self.forward_func,
             inputs,
@@ -60,7 +61,7 @@ class _OneReference(Attribution):
             rule=self.rule,
             additional_forward_args=additional_forward_args,
             output=_as_returned,
-            layer=self._place,
+            layer=layer,
             multiply_by_inputs=multiply,
         )
         if custom_attribution_func is not None:
