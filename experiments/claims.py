@@ -56,6 +56,20 @@ class Verdict:
     remark: str = ""
 
 
+_JUDGED = [
+    "claim",
+    "verdict",
+    "lowest",
+    "highest",
+    "expected",
+    "n_cases",
+    "remark",
+    "scope",
+    "table",
+    "source",
+]
+
+
 def judge_claims(
     claims: str | Path, tables: Iterable[str | Path], published: Iterable[str | Path]
 ) -> pd.DataFrame:
@@ -103,7 +117,8 @@ def judge_claims(
                 "source": claim.source,
             }
         )
-    return pd.DataFrame(rows)
+    # Their names stand also over no claims, of a run whose tables none is about.
+    return pd.DataFrame(rows, columns=_JUDGED)
 
 
 def judge(

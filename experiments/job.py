@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import datetime
-import hashlib
 import json
 import logging
 import os
@@ -22,10 +21,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from tqdm.auto import tqdm
 
+from experiments.digests import digest_of
+from experiments.processes import end_with_parent
+
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Job", "sha256_of", "write_facts"]
+__all__ = ["Job", "write_facts"]
 
 _Item = TypeVar("_Item")
 
@@ -37,24 +39,31 @@ _VERSIONS = ("numpy", "safetensors", "snakemake", "torch", "torchvision")
 logger = logging.getLogger("xgradient.job")
 
 
-def sha256_of(path: str | Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits; of a store, that of its index."""
-    if Path(path).is_dir():
-        path = Path(path) / "index.json"
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _commit() -> str:
-    """Return the commit of the checkout, marked where files differ from it; empty outside git."""
-    root = Path(__file__).parents[1]
-    described = subprocess.run(
-        ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return described.stdout.strip()
+    """Return the commit of the checkout, marked where files differ from it.
+
+    Empty outside git: without the program, unpacked from an archive, or unpacked within the
+    repository of something else, whose commit says nothing about this project.
+    """
+    root = Path(__file__).resolve().parents[1]
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if not top or Path(top).resolve() != root:
+        return ""
+    return _git(root, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip()
 
 
 def _processor() -> str:
@@ -112,6 +121,7 @@ class Job:
 
     def __enter__(self) -> Job:
         """Prepare the process."""
+        end_with_parent()
         handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
         if self._snakemake.log:
             Path(self._snakemake.log[0]).parent.mkdir(parents=True, exist_ok=True)
@@ -157,6 +167,13 @@ class Job:
 
         return torch.device(self._snakemake.params.get("device", "cpu"))
 
+    @property
+    def _threads(self) -> int:
+        """Threads as configured, also where Snakemake has fewer cores: they decide last bits."""
+        config = getattr(self._snakemake, "config", {})
+        configured = config.get("threads", 1) * self._snakemake.params.get("devices", 1)
+        return max(1, configured, self._snakemake.threads)
+
     def _prepare_torch(self) -> None:
         import torch
 
@@ -168,7 +185,7 @@ class Job:
             logger.error("%s", error)
             raise error
         torch.manual_seed(self.seed)
-        torch.set_num_threads(max(1, self._snakemake.threads))
+        torch.set_num_threads(self._threads)
         # TF32 keeps 10 of 23 mantissa bits, which turns a difference of zero into several percent.
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
@@ -195,7 +212,7 @@ class Job:
         -------
         dict
             Rule, wildcards, seed, parameters, device, processor, versions, commit, date (UTC) and
-            the SHA-256 of the inputs.
+            the digests of the inputs.
         """
         import torch
 
@@ -220,7 +237,7 @@ class Job:
             "versions": {name: version(name) for name in _VERSIONS},
             "commit": _commit(),
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "inputs": {Path(path).name: sha256_of(path) for path in inputs},
+            "inputs": {Path(path).name: digest_of(path) for path in inputs},
             **more,
         }
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 __all__ = [
@@ -28,24 +29,65 @@ LABELS = ("dataset", "network", "architecture", "variant")
 def read_measurements(paths: Sequence[str]) -> pd.DataFrame:
     """Read the measurements of several nets into one table, in the order of the files.
 
-    A file without rows, of a shard that had nothing to do, adds none.
+    A file without rows, of a shard that had nothing to do, adds none. Measurements are numbers and
+    the names of what was measured: a missing value or one that is not finite is no measurement,
+    nor is the same row twice, nor a net that the name of the file's folder does not tell.
 
     Raises
     ------
     ValueError
-        If no files are given, the files have different columns, or no file has any rows.
+        If no files are given, the files have different columns, no file has any rows, or a file
+        holds something else than measurements; the message names the file.
     """
     if not paths:
         raise ValueError("no measurements given: run this notebook through Snakemake")
-    frames = {path: pd.read_csv(path) for path in paths}
-    columns = list(next(iter(frames.values())).columns)
+    frames = {path: _read(path) for path in paths}
+    # The columns that most files have: the fault is with the others.
+    headers = [tuple(frame.columns) for frame in frames.values()]
+    columns = max(headers, key=headers.count)
     for path, frame in frames.items():
-        if list(frame.columns) != columns:
-            raise ValueError(f"{path} has the columns {list(frame.columns)}, not {columns}")
-    filled = [frame for frame in frames.values() if not frame.empty]
+        if tuple(frame.columns) != columns:
+            raise ValueError(
+                f"{path} has the columns {list(frame.columns)}, not {list(columns)}: delete it and "
+                "run snakemake again"
+            )
+    filled = {path: frame for path, frame in frames.items() if not frame.empty}
     if not filled:
         raise ValueError(f"{', '.join(paths)}: no measurements: delete the files and run again")
-    return pd.concat(filled, ignore_index=True)
+    for path, frame in filled.items():
+        problem = _problem(path, frame)
+        if problem is not None:
+            raise ValueError(f"{path} {problem}: delete it and run snakemake again")
+    return pd.concat(filled.values(), ignore_index=True)
+
+
+def _read(path: str) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path} is no table ({str(error).strip()}): delete it and run snakemake again"
+        ) from error
+
+
+def _problem(path: str, frame: pd.DataFrame) -> str | None:
+    """Say what makes a table no table of measurements; None if it is one."""
+    numbers = frame.select_dtypes("number")
+    for name, column in frame.items():
+        wrong = ~np.isfinite(column) if name in numbers else column.isna()
+        if wrong.any():
+            # Rows as an editor counts them, below the line of the names.
+            line = int(wrong.to_numpy().argmax()) + 2
+            return f"has no finite value of {name!r} in line {line}"
+    if frame.duplicated().any():
+        line = int(frame.duplicated().to_numpy().argmax()) + 2
+        return f"has the same row twice, the second time in line {line}"
+    if set(LABELS) <= set(frame.columns):
+        nets = frame[["dataset", "network", "variant"]].drop_duplicates()
+        for dataset, network, variant in nets.itertuples(index=False):
+            if not {dataset, f"{network}-{variant}"} <= set(Path(path).parts):
+                return f"has rows of {network}-{variant} on {dataset}, not of the net of its folder"
+    return None
 
 
 def label_rows(frame: pd.DataFrame, **labels: str) -> pd.DataFrame:

@@ -302,7 +302,13 @@ class _Training:
                 fabric.backward(loss)
             losses.append(loss.detach())
         if settings.clip_norm is not None:
-            fabric.clip_gradients(self._model, self._optimizer, max_norm=settings.clip_norm)
+            # A training that diverges ends with the error that says so, after the epoch.
+            fabric.clip_gradients(
+                self._model,
+                self._optimizer,
+                max_norm=settings.clip_norm,
+                error_if_nonfinite=False,
+            )
         self._optimizer.step()
         self._schedule.step()
         return sum(losses[1:], losses[0])
@@ -345,8 +351,8 @@ class _Training:
         if not all(map(math.isfinite, judged)):
             raise DivergenceError(
                 f"the training diverged in epoch {epoch}, with a training loss of {train_loss}, at "
-                f"a learning rate of up to {settings.learning_rate}: lower learning_rate or set "
-                "clip_norm"
+                f"a learning rate of up to {settings.learning_rate}: lower learning_rate or "
+                f"{'set' if settings.clip_norm is None else 'lower'} clip_norm"
             )
         shown = [f"train loss {train_loss:.4f}"]
         if self._validation is not None:

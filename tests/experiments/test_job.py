@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
+import os
 import random
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from experiments.job import Job, sha256_of, write_facts
+import experiments.job as job_module
+from experiments.job import Job, write_facts
 from experiments.seeds import job_seed
 from tests.experiments.helpers import Named
 
@@ -110,5 +116,39 @@ def test_facts_say_what_made_a_result(tmp_path):
     assert facts["processor"]
     path = tmp_path / "facts.json"
     write_facts(path, facts)
-    assert sha256_of(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert json.loads(path.read_text()) == facts
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_provenance_needs_no_git(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with Job(snakemake(tmp_path)) as job:
+        assert job.facts()["commit"] == ""
+
+
+def test_the_commit_of_a_repository_around_the_project_is_not_recorded(tmp_path):
+    """Unpacked from an archive within another repository, the project has no commit."""
+    project = tmp_path / "vendor" / "project"
+    shutil.copytree(Path(job_module.__file__).parent, project / "experiments")
+    git = ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", "-C", str(tmp_path)]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "outer"]):
+        subprocess.run([*git, *command], check=True)
+    code = "from experiments import job; print(repr(job._commit()))"
+    environment = {**os.environ, "PYTHONPATH": str(project)}
+    run = [sys.executable, "-c", code]
+    said = subprocess.run(run, env=environment, cwd=project, capture_output=True, text=True)
+    assert said.stdout.strip() == "''", said.stderr
+    # And it has one when the repository is its own.
+    shutil.move(tmp_path / ".git", project / ".git")
+    own = subprocess.run(run, env=environment, cwd=project, capture_output=True, text=True)
+    assert re.fullmatch(r"'[0-9a-f]{12}-dirty'", own.stdout.strip()), own.stderr
+
+
+def test_threads_are_those_of_the_configuration_also_with_fewer_cores(tmp_path):
+    job = snakemake(tmp_path, devices=2)
+    job.config = {"threads": 3}
+    with Job(job):
+        assert torch.get_num_threads() == 6
+    job.threads = 8
+    with Job(job):
+        assert torch.get_num_threads() == 8

@@ -39,8 +39,45 @@ def test_missing_empty_and_differing_measurements_are_named(tmp_path):
     # A shard may have had nothing to do, and is no reason to turn integers into something else.
     assert read_measurements([idle, good])["a"].tolist() == [1]
     assert read_measurements([idle, good])["a"].dtype == "int64"
+    pd.DataFrame({"a": [2]}).to_csv(empty, index=False)
+    # The fault is with the file that differs from the others, also if it comes first.
+    with pytest.raises(ValueError, match=r"other\.csv has the columns \['b'\], not \['a'\]"):
+        read_measurements([other, good, empty])
     with pytest.raises(ValueError, match=r"other\.csv has the columns \['b'\], not \['a'\]"):
         read_measurements([good, other])
+
+
+GOOD = """dataset,network,architecture,variant,image,top1
+mnist,net,alexnet,x,0,1.5
+mnist,net,alexnet,x,1,2.5
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (GOOD[:-5], r"no finite value of 'top1' in line 3"),
+        (GOOD[:-7], r"no finite value of 'image' in line 3|no finite value of 'top1' in line 3"),
+        (GOOD.replace("1.5", "nan"), "no finite value of 'top1' in line 2"),
+        (GOOD.replace("1.5", "-inf"), "no finite value of 'top1' in line 2"),
+        (GOOD + "mnist,net,alexnet,x,1,2.5\n", "same row twice, the second time in line 4"),
+        (GOOD.replace("x,1", "regular,1"), "rows of net-regular on mnist, not of the net of its"),
+        (GOOD.replace("mnist,net,alexnet,x,1", "svhn,net,alexnet,x,1"), "rows of net-x on svhn"),
+        ("", "is no table"),
+        (GOOD + "a,b,c,d,e,f,g,h\n", "is no table"),
+        (GOOD.encode("utf-16"), "is no table"),
+    ],
+)
+def test_a_file_that_does_not_hold_measurements_of_its_net_is_named(tmp_path, text, problem):
+    path = tmp_path / "mnist" / "net-x" / "accuracy.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(GOOD)
+    assert len(read_measurements([str(path)])) == 2
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match=problem) as error:
+        read_measurements([str(path)])
+    assert str(path) in str(error.value)
+    assert "delete it and run snakemake again" in str(error.value)
 
 
 @pytest.mark.parametrize(

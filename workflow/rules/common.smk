@@ -6,8 +6,15 @@ from functools import cache
 
 from snakemake.exceptions import WorkflowError
 
-if workflow.basedir not in sys.path:
+# The code of this checkout runs, also where another version of it is installed: here, and in the
+# processes of the jobs, to whose import path Snakemake adds this folder last.
+if sys.path[0] != workflow.basedir:
     sys.path.insert(0, workflow.basedir)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    dict.fromkeys(
+        [workflow.basedir, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    )
+)
 
 from experiments.claim_list import load_claims
 from experiments.config import ConfigError, check_config, experiment_names
@@ -22,8 +29,13 @@ from experiments.networks.origin import (
     torchvision_name,
     weights_entry,
 )
+from experiments.processes import end_with_parent
 from experiments.seeds import job_seed
 from experiments.settings import catalogue
+
+# Of a run that was killed nothing goes on. The run itself may outlive the shell that started it.
+if not workflow.is_main_process:
+    end_with_parent()
 
 try:
     # One file per data set; no other list of data sets is kept.

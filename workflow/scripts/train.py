@@ -5,7 +5,8 @@ from importlib.metadata import version
 import pandas as pd
 
 from experiments.data.open_images import open_images, open_training_images, training_space
-from experiments.job import Job, sha256_of
+from experiments.digests import digest_of
+from experiments.job import Job
 from experiments.networks.checkpoints import build_network, load_model, read_header, save_model
 from experiments.networks.folding import without_normalisation
 from experiments.networks.parallel_training import train_network
@@ -38,7 +39,7 @@ with Job(snakemake) as job:
         identity={
             "builder": params.builder,
             "arguments": arguments,
-            "data": [sha256_of(path) for path in (files.train, files.validation)],
+            "data": [digest_of(path) for path in (files.train, files.validation)],
         },
     )
     # Of the processes of several machines, each of which runs this script, one writes.

@@ -111,11 +111,14 @@ def test_the_callers_random_state_is_left_alone():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_a_diverging_training_is_an_error():
+@pytest.mark.parametrize(
+    ("clip_norm", "advice"), [(None, "set clip_norm"), (5.0, "lower clip_norm")]
+)
+def test_a_diverging_training_is_an_error(clip_norm, advice):
     settings = TrainingSettings(
-        epochs=2, optimizer="sgd", learning_rate=1e6, clip_norm=None, schedule="constant"
+        epochs=3, optimizer="sgd", learning_rate=1e30, clip_norm=clip_norm, schedule="constant"
     )
-    with pytest.raises(DivergenceError, match="lower learning_rate"):
+    with pytest.raises(DivergenceError, match=f"lower learning_rate or {advice}"):
         train(
             VGG16(num_classes=10, in_channels=1, geometry="small"),
             *pair(),

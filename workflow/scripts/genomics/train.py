@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from experiments.digests import digest_of
 from experiments.genomics.storage import load_sequences
 from experiments.genomics.training import train_genomics_convnet
-from experiments.job import Job, sha256_of
+from experiments.job import Job
 from experiments.networks.checkpoints import build_network, save_model
 from experiments.networks.launch import launch_fabric
 from experiments.networks.resumption import discard_checkpoint
@@ -26,7 +27,7 @@ with Job(snakemake) as job:
         progress=job.label,
         fabric=launch_fabric(job.device),
         checkpoint=params.checkpoint,
-        identity={"builder": params.builder, "data": sha256_of(snakemake.input.sequences)},
+        identity={"builder": params.builder, "data": digest_of(snakemake.input.sequences)},
     )
     history = pd.DataFrame(result.history)
     history.to_csv(snakemake.output.history, index=False, float_format="%.6g")

@@ -1,0 +1,27 @@
+"""The end of a process whose parent has ended."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+__all__ = ["end_with_parent"]
+
+_PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+
+
+def end_with_parent() -> None:
+    """Let the system end this process when the one that started it ends, however that happens.
+
+    A job that outlived a killed run would go on writing the files that the next run writes. Linux
+    only; elsewhere this does nothing.
+    """
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # The parent may have ended before the system was asked.
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,69 @@
+"""Notebooks run with the interpreter and the code of the job that runs them."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import nbformat
+import pytest
+
+from experiments.notebooks import as_page, execute_notebook
+
+SOURCE = """
+import sys
+import experiments
+found = [sys.executable, experiments.__file__, value]
+open(where, "w").write(repr(found))
+"""
+
+
+@pytest.fixture
+def template(tmp_path):
+    notebook = nbformat.v4.new_notebook()
+    cell = nbformat.v4.new_code_cell("value = 0\nwhere = ''")
+    cell.metadata["tags"] = ["parameters"]
+    notebook.cells = [cell, nbformat.v4.new_code_cell(SOURCE)]
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "P", "language": "python"}
+    nbformat.write(notebook, tmp_path / "template.ipynb")
+    return str(tmp_path / "template.ipynb")
+
+
+def test_a_foreign_kernel_and_a_foreign_package_of_the_same_names_are_not_used(
+    tmp_path, template, monkeypatch
+):
+    kernel = tmp_path / "user" / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text(json.dumps({"argv": ["false"], "display_name": "P", "language": "python"}))
+    decoy = tmp_path / "site" / "experiments" / "__init__.py"
+    decoy.parent.mkdir(parents=True)
+    decoy.write_text("raise ImportError('the decoy')")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "user"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "user"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    where, executed = tmp_path / "found", str(tmp_path / "executed.ipynb")
+    notebook = execute_notebook(template, executed, {"value": 3, "where": str(where)})
+    interpreter, package, value = eval(where.read_text())
+    assert interpreter == sys.executable
+    assert package == sys.modules["experiments"].__file__
+    assert value == 3
+    assert nbformat.read(executed, as_version=4) == notebook
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_the_page_of_a_notebook_fetches_nothing_and_runs_nothing():
+    notebook = nbformat.v4.new_notebook()
+    text = nbformat.v4.new_markdown_cell("# A <b>title</b> & more\n\nSome text.")
+    output = nbformat.v4.new_output("execute_result", {"text/html": "<table></table>"})
+    cell = nbformat.v4.new_code_cell("hidden()", outputs=[output])
+    notebook.cells = [text, cell]
+    page = as_page(notebook)
+    assert "<script" not in page
+    assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", page)
+    assert "@import" not in page
+    assert "url(" not in page
+    assert "<title>A &lt;b&gt;title&lt;/b&gt; &amp; more</title>" in page
+    assert "Some text." in page
+    assert "<table></table>" in page
+    assert "hidden()" not in page
