@@ -8,7 +8,7 @@ BENCHMARKS := $(filter-out benchmarks/common.py benchmarks/plot.py,$(wildcard be
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MPLBACKEND := agg
 
-.PHONY: all setup config lint types unit smoke test test-slurm benchmark clean
+.PHONY: all setup config lint types unit smoke test test-peers test-slurm benchmark clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -54,6 +54,22 @@ smoke: setup
 	$(BIN)/python -m pytest tests/pipeline
 
 test: lint unit smoke
+
+# The library against other packages for attribution, in an environment that adds them to the packages
+# of .venv. `make test` runs the same tests with what .venv has, which is Captum.
+test-peers: .venv-peers/installed
+	.venv-peers/bin/python -m pytest tests/peers
+
+.venv-peers/installed: .venv/installed pyproject.toml
+	$(BIN)/python -m venv .venv-peers
+	@# What .venv has is found there.
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$(.venv-peers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	.venv-peers/bin/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	  print(*project["optional-dependencies"]["peers"], sep="\n")' > .venv-peers/requirements.txt
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --requirement .venv-peers/requirements.txt
+	touch $@
 
 # The workflow on a Slurm of one node, started for the test; skipped where Slurm cannot be had.
 test-slurm: setup

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from xgradient._inputs import check_inputs, evaluation_mode, usable, validated_baselines
-from xgradient._layers import Layer, found_layer
+from xgradient._layers import InputOf, Layer, LayerLike, found_layer
 from xgradient._targets import Target, TargetLike, chosen_target
 
 __all__ = [
@@ -215,7 +215,7 @@ def explained(
     *,
     additional_forward_args: Any = None,
     output: OutputSelector = None,
-    layer: str | nn.Module | None = None,
+    layer: LayerLike = None,
     create_graph: bool = False,
 ) -> Explained:
     """Check what every method is given, and put it into one form.
@@ -234,7 +234,7 @@ def explained(
     output : str, int or callable, optional
         Which part of what the net returns holds the outputs: the key of a dictionary, the name of
         an attribute, the place in a tuple, or a function of it.
-    layer : str or nn.Module, optional
+    layer : str, nn.Module or InputOf, optional
         Inner layer, or its name in ``model.named_modules()``, whose values are attributed to
         instead of the inputs.
     create_graph : bool, default False
@@ -268,7 +268,9 @@ def explained(
     chosen = chosen_target(target, len(tensors[0]), tensors[0].device)
     if layer is None:
         return Explained(model, tensors, single, chosen, arguments, output)
-    place = Layer(found_layer(module_of(model), layer), tensors)
+    before = isinstance(layer, InputOf)
+    named = layer.layer if isinstance(layer, InputOf) else layer
+    place = Layer(found_layer(module_of(model), named), tensors, before)
     with attributing(model), torch.set_grad_enabled(create_graph):
         inner = place.values(model, tensors, arguments)
     return Explained(model, inner, place.single, chosen, arguments, output, place)

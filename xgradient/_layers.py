@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
-__all__ = ["Layer", "found_layer"]
+__all__ = ["InputOf", "Layer", "LayerLike", "found_layer"]
+
+
+@dataclass(frozen=True)
+class InputOf:
+    """As a ``layer``: the values that a layer is given, not those that it returns.
+
+    Parameters
+    ----------
+    layer : str or nn.Module
+        A module of the net, or its name in ``model.named_modules()``.
+    """
+
+    layer: str | nn.Module
+
+
+LayerLike = str | nn.Module | InputOf | None
+"""What a caller may pass as ``layer``: see `xgradient.attribution`."""
 
 
 class Layer:
@@ -20,11 +39,14 @@ class Layer:
         The layer. It must be called once in every forward pass.
     feed : tuple of Tensor, each of shape (N, ...)
         Inputs of the net.
+    before : bool, default False
+        Whether its values are those that it is given, not those that it returns.
     """
 
-    def __init__(self, module: nn.Module, feed: tuple[Tensor, ...]) -> None:
+    def __init__(self, module: nn.Module, feed: tuple[Tensor, ...], before: bool = False) -> None:
         self.module = module
         self.feed = feed
+        self.before = before
         self.single = True
 
     def values(
@@ -44,18 +66,16 @@ class Layer:
         Returns
         -------
         tuple of Tensor, each of shape (N, ...)
-            One, or as many as the layer returns.
+            One, or as many as the layer returns or is given.
 
         Raises
         ------
         ValueError, TypeError
-            If the layer is not called once, or returns something else.
+            If the layer is not called once, or has other values.
         """
         found: list[Any] = []
         # Copied at once: what follows may overwrite the values in place.
-        handle = self.module.register_forward_hook(
-            lambda _, __, output: found.append(_copied(output))
-        )
+        handle = self._hook(lambda values: found.append(_copied(values)))
         try:
             model(*(values.clone() for values in feed), *arguments)
         finally:
@@ -63,14 +83,15 @@ class Layer:
         self._check_calls(len(found))
         self.single = isinstance(found[0], Tensor)
         values = (found[0],) if self.single else found[0]
+        verb = "be given" if self.before else "return"
         if not isinstance(values, tuple) or not all(isinstance(v, Tensor) for v in values):
             raise TypeError(
-                f"layer must return a Tensor or a tuple of them, got {type(found[0]).__name__}"
+                f"layer must {verb} a Tensor or a tuple of them, got {type(found[0]).__name__}"
             )
         for each in values:
             if each.ndim == 0 or len(each) != len(feed[0]) or not each.is_floating_point():
                 raise ValueError(
-                    f"layer must return floating-point values of shape ({len(feed[0])}, ...), a "
+                    f"layer must {verb} floating-point values of shape ({len(feed[0])}, ...), a "
                     f"row for each row of the inputs, got {tuple(each.shape)} of {each.dtype}"
                 )
         return values
@@ -96,16 +117,25 @@ class Layer:
         """
         calls = []
 
-        def replace(module: nn.Module, args: Any, output: Any) -> Any:
-            calls.append(module)
+        def replace(values: Any) -> Any:
+            calls.append(values)
             return points[0] if self.single else tuple(points)
 
-        handle = self.module.register_forward_hook(replace)
+        handle = self._hook(replace)
         try:
             yield
         finally:
             handle.remove()
         self._check_calls(len(calls))
+
+    def _hook(self, function: Callable[[Any], Any]) -> RemovableHandle:
+        """Call a function of the values; what it returns, unless None, replaces them."""
+        if self.before:
+            # A single value by itself: returned by a hook, it replaces all arguments.
+            return self.module.register_forward_pre_hook(
+                lambda _, args: function(args[0] if len(args) == 1 else args)
+            )
+        return self.module.register_forward_hook(lambda _, __, output: function(output))
 
     def _check_calls(self, number: int) -> None:
         if number != 1:

@@ -19,7 +19,7 @@ loss it is a constant, and no warning is possible.
   inputs a tuple; `expected_gradients` alone takes a whole distribution.
 - ``layer``, a module of the net or its name, attributes to the values that it returns instead of
   to the inputs, which may then be integers: so words are explained by their embeddings. Baselines
-  are still inputs of the net.
+  are still inputs of the net. ``InputOf(layer)`` means the values that the layer is given.
 - ``create_graph=True`` keeps the graph of the attribution, so that a loss can be differentiated.
 
 The net runs in evaluation mode and gets its modes back; gradients are taken with respect to the
@@ -32,6 +32,7 @@ not black.
 """
 
 from xgradient._explained import NonFiniteAttributionWarning
+from xgradient._layers import InputOf
 from xgradient.attribution.expected_gradients import expected_gradients
 from xgradient.attribution.guided_backprop import guided_backprop
 from xgradient.attribution.input_x_gradient import input_x_gradient
@@ -44,6 +45,7 @@ from xgradient.attribution.x_gradient import x_gradient
 
 __all__ = [
     "QUADRATURE_METHODS",
+    "InputOf",
     "NonFiniteAttributionWarning",
     "expected_gradients",
     "guided_backprop",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from xgradient._explained import (
     Baselines,
@@ -17,6 +17,7 @@ from xgradient._explained import (
     explained,
     module_of,
 )
+from xgradient._layers import LayerLike
 from xgradient._targets import TargetLike
 from xgradient.attribution._gradients import copies, input_gradient
 from xgradient.attribution._opaque import opaque_module
@@ -31,7 +32,7 @@ def guided_backprop(
     baselines: Baselines = None,
     additional_forward_args: Any = None,
     output: OutputSelector = None,
-    layer: str | nn.Module | None = None,
+    layer: LayerLike = None,
     create_graph: bool = False,
     multiply_by_inputs: bool = False,
 ) -> Inputs:

@@ -19,6 +19,7 @@ from xgradient._explained import (
     explained,
 )
 from xgradient._inputs import check_positive_integer
+from xgradient._layers import LayerLike
 from xgradient._targets import TargetLike
 from xgradient.attribution._first_layer import BehindLayer, only_reader
 from xgradient.attribution._gradients import accumulator, copies, input_gradient
@@ -37,11 +38,12 @@ def integrated_gradients(
     baselines: Baselines = None,
     additional_forward_args: Any = None,
     output: OutputSelector = None,
-    layer: str | nn.Module | None = None,
+    layer: LayerLike = None,
     create_graph: bool = False,
     n_steps: int = 128,
     method: str = "gausslegendre",
     internal_batch_size: int | None = None,
+    multiply_by_inputs: bool = True,
     return_convergence_delta: Literal[False] = False,
 ) -> Inputs: ...
 
@@ -55,11 +57,12 @@ def integrated_gradients(
     baselines: Baselines = None,
     additional_forward_args: Any = None,
     output: OutputSelector = None,
-    layer: str | nn.Module | None = None,
+    layer: LayerLike = None,
     create_graph: bool = False,
     n_steps: int = 128,
     method: str = "gausslegendre",
     internal_batch_size: int | None = None,
+    multiply_by_inputs: bool = True,
     return_convergence_delta: Literal[True],
 ) -> tuple[Inputs, Tensor]: ...
 
@@ -72,11 +75,12 @@ def integrated_gradients(
     baselines: Baselines = None,
     additional_forward_args: Any = None,
     output: OutputSelector = None,
-    layer: str | nn.Module | None = None,
+    layer: LayerLike = None,
     create_graph: bool = False,
     n_steps: int = 128,
     method: str = "gausslegendre",
     internal_batch_size: int | None = None,
+    multiply_by_inputs: bool = True,
     return_convergence_delta: bool = False,
 ) -> Inputs | tuple[Inputs, Tensor]:
     """Integrated Gradients along the straight path from a baseline to the input.
@@ -111,6 +115,9 @@ def integrated_gradients(
     internal_batch_size : int, optional
         Number of images (path points) per forward and backward pass. By default the size of the
         batch, or 16 for a smaller batch.
+    multiply_by_inputs : bool, default True
+        Whether to multiply the averaged gradient with ``inputs - baselines``. Without, the result
+        is the averaged gradient and has no completeness.
     return_convergence_delta : bool, default False
         Whether to return the error of completeness as well.
 
@@ -158,7 +165,9 @@ def integrated_gradients(
                 gradients = path.mean_gradient(alphas, weights, rows)
             else:
                 gradients = _behind(first_layer, task, path, ends[0], alphas, weights, rows)
-            parts.append([d * g for d, g in zip(directions, gradients, strict=True)])
+            if multiply_by_inputs:
+                gradients = [d * g for d, g in zip(directions, gradients, strict=True)]
+            parts.append(gradients)
         attributions = [torch.cat(each) for each in zip(*parts, strict=True)]
         result = task.returned(attributions)
         if not return_convergence_delta:

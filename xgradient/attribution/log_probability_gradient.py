@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from xgradient._explained import Inputs, Model, OutputSelector, attributing, explained
+from xgradient._layers import LayerLike
 from xgradient.attribution._gradients import copies, input_gradient
 
 
@@ -17,7 +18,7 @@ def log_probability_gradient(
     *,
     additional_forward_args: Any = None,
     output: OutputSelector = None,
-    layer: str | nn.Module | None = None,
+    layer: LayerLike = None,
     create_graph: bool = False,
 ) -> Inputs:
     """Gradient of the sum of the log-probabilities of all classes ("RRR").

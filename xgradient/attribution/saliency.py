@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
-
 from xgradient._explained import Baselines, Inputs, Model, OutputSelector, attributing, explained
+from xgradient._layers import LayerLike
 from xgradient._targets import TargetLike
 from xgradient.attribution._gradients import copies, input_gradient
 
@@ -19,7 +18,7 @@ def saliency(
     baselines: Baselines = None,
     additional_forward_args: Any = None,
     output: OutputSelector = None,
-    layer: str | nn.Module | None = None,
+    layer: LayerLike = None,
     create_graph: bool = False,
     abs: bool = False,
 ) -> Inputs:

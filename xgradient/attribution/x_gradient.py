@@ -16,6 +16,7 @@ from xgradient._explained import (
     attributing,
     explained,
 )
+from xgradient._layers import LayerLike
 from xgradient._targets import TargetLike
 from xgradient.attribution._gradients import copies, input_gradient
 from xgradient.homogeneous import verify_homogeneous
@@ -30,7 +31,7 @@ def x_gradient(
     baselines: Baselines = None,
     additional_forward_args: Any = None,
     output: OutputSelector = None,
-    layer: str | nn.Module | None = None,
+    layer: LayerLike = None,
     create_graph: bool = False,
     degree: float = 1,
     check: bool = True,

@@ -11,6 +11,7 @@ from tests.oracles.nets import Function
 from xgradient.attribution import (
     expected_gradients,
     integrated_gradients,
+    saliency,
 )
 
 
@@ -70,6 +71,23 @@ def test_expected_gradients_approach_the_mean_of_integrated_gradients():
         generator=generator(),
     )
     close(many.mean(0, keepdim=True), torch.stack(expected).mean(0), 0.03)
+
+
+def test_every_row_can_have_references_of_its_own(case):
+    net, inputs, target = case
+    own = torch.randn(len(inputs), 4, *inputs.shape[1:], dtype=inputs.dtype)
+    drawn = torch.randint(4, (len(inputs),), generator=generator(2))
+    result = expected_gradients(net, inputs, target, baselines=own, generator=generator(2))
+    taken = own[torch.arange(len(inputs)), drawn]
+    alpha = generator(2)
+    torch.randint(4, (len(inputs),), generator=alpha)
+    alpha = torch.rand(len(inputs), generator=alpha, dtype=torch.float64)
+    points = taken + alpha.view(-1, *[1] * (inputs.ndim - 1)) * (inputs - taken)
+    close(result, (inputs - taken) * saliency(net, points, target))
+    without = expected_gradients(
+        net, inputs, target, baselines=own, generator=generator(2), multiply_by_inputs=False
+    )
+    close(without, saliency(net, points, target))
 
 
 def test_expected_gradients_repeat_with_their_generator(case):

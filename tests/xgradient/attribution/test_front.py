@@ -15,6 +15,7 @@ from torch.nn import functional
 from tests.oracles.helpers import close
 from xgradient._explained import NonFiniteAttributionWarning
 from xgradient.attribution import (
+    InputOf,
     expected_gradients,
     guided_backprop,
     input_x_gradient,
@@ -262,6 +263,37 @@ def test_values_of_a_layer(method, net, inputs, layer):
     else:
         close(result, method(behind, values, TARGET))
     assert not net.first._forward_hooks
+
+
+@every_method
+@pytest.mark.parametrize("layer", ["2", "module"])
+def test_values_that_a_layer_is_given(method, net, inputs, layer):
+    chain = nn.Sequential(net.first, nn.ReLU(), net.last)
+    given = InputOf(net.last if layer == "module" else layer)
+    close(method(chain, inputs, TARGET, layer=given), method(chain, inputs, TARGET, layer=chain[1]))
+    assert not net.last._forward_pre_hooks
+
+
+def test_several_values_that_a_layer_is_given(net, inputs):
+    class Added(nn.Module):
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return 2 * x + y
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net
+            self.added = Added()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.net(self.added(x.sin(), x.cos()))
+
+    result = saliency(Net(), inputs, TARGET, layer=InputOf("added"))
+    expected = saliency(net, 2 * inputs.sin() + inputs.cos(), TARGET)
+    close(torch.stack(result), torch.stack([2 * expected, expected]))
+    with pytest.raises(ValueError, match="layer must be given floating-point values"):
+        words = nn.Sequential(nn.Embedding(9, 6), nn.Flatten())
+        saliency(words, torch.tensor([[1], [2]]), 0, layer=InputOf("0"))
 
 
 def test_words_are_explained_by_their_embeddings():

@@ -85,6 +85,15 @@ def test_integrated_gradients_of_captum(case, method, n_steps, with_baseline):
     close(ours, captum, 1e-6)
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_the_averaged_gradient_by_itself(case, create_graph):
+    net, inputs, target = case
+    given = {"baselines": torch.randn_like(inputs), "n_steps": 5, "create_graph": create_graph}
+    gradient = integrated_gradients(net, inputs, target, multiply_by_inputs=False, **given)
+    result = integrated_gradients(net, inputs, target, **given)
+    close((gradient * (inputs - given["baselines"])).detach(), result.detach())
+
+
 def test_the_trapezoid_of_captum_falls_short(case):
     _, inputs, target = case
     linear = nn.Sequential(nn.Flatten(), nn.Linear(128, 5)).double()
