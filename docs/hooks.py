@@ -26,7 +26,9 @@ LOG = logging.getLogger("mkdocs.hooks.docs")
 
 _INCLUDE = re.compile(r"^<!-- include (?P<file>[^\s:]+)(?:: (?P<section>.+?))? -->$", re.M)
 _FENCE = re.compile(r"^ *(`{3,}|~{3,}).*?^ *\1 *$", re.M | re.S)
-_LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)")
+_LINK = re.compile(
+    r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)"
+)
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:

@@ -1,9 +1,9 @@
 """Run the Python code of the documentation and of the README, page by page.
 
 The blocks of a page share their variables and run in a temporary folder. A block of text with the
-title "Output" shows what the block above it prints. Numbers with a decimal point may differ by as much
-as another processor makes them; "..." stands for anything. A block with the title "Needs NAME" is left
-out where the package NAME is not installed.
+title "Output" shows what the block above it prints. Numbers with a decimal point may differ by as
+much as another processor makes them; "..." stands for anything. A block with the title
+"Needs NAME" is left out where the package NAME is not installed.
 """
 
 from __future__ import annotations
