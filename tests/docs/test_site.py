@@ -19,6 +19,7 @@ pytest.importorskip("material", reason="make docs needs the packages of the extr
 # Modules whose public names the reference must hold.
 PUBLIC = [
     "xgradient.attribution",
+    "xgradient.captum",
     "xgradient.deeplift",
     "xgradient.homogeneous",
     "xgradient.masking",
