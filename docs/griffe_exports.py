@@ -34,6 +34,9 @@ class Exports(griffe.Extension):
                     replaced.append((module, griffe.Alias(name, inner, parent=module)))
         for module, alias in replaced:
             module.members[alias.name] = alias
+        for module in packages:
+            if _exports(module):
+                module.exports = sorted(_exports(module), key=lambda name: _place(module, name))
         documented = {
             name: f"{module.path}.{name}" for module in packages for name in _exports(module)
         }
@@ -54,6 +57,14 @@ def _exports(module: griffe.Module) -> list[str]:
     public = not any(part.startswith("_") for part in module.path.split("."))
     shallow = module.path.count(".") == 1
     return [str(name) for name in module.exports or []] if public and shallow else []
+
+
+def _place(module: griffe.Module, name: str) -> tuple[int, str]:
+    """First the function that gives a package its name, then functions, classes and constants."""
+    member = module.members[name]
+    if name == module.name:
+        return 0, name
+    return (1 if member.is_function else 2 if member.is_class else 3), name
 
 
 def _link(parent: Any, documented: dict[str, str]) -> None:
