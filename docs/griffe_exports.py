@@ -56,7 +56,8 @@ def _exports(module: griffe.Module) -> list[str]:
     """Names that a public package, or a public module of the top level, offers."""
     public = not any(part.startswith("_") for part in module.path.split("."))
     shallow = module.path.count(".") == 1
-    return [str(name) for name in module.exports or []] if public and shallow else []
+    exports = [str(name) for name in module.exports or []] if public and shallow else []
+    return [name for name in exports if name in module.members]
 
 
 def _place(module: griffe.Module, name: str) -> tuple[int, str]:
