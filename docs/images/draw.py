@@ -1,6 +1,7 @@
 """Draw the pictures of the documentation: ``python docs/images/draw.py`` in the top folder.
 
-The nets are those of the page quickstart.md, whose code is run first.
+They are written next to this file, or into the folder that is named. The nets are those of the page
+quickstart.md, whose code is run first.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -28,17 +30,17 @@ IMAGES = Path(__file__).parent
 X_DNN, REGULAR = "#0072b2", "#d55e00"
 
 
-def quickstart() -> dict[str, Any]:
+def quickstart(folder: Path) -> dict[str, Any]:
     """Run the code of the quickstart, keep its picture, and return its variables."""
     page = (IMAGES.parent / "quickstart.md").read_text()
     names: dict[str, Any] = {}
     before = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
+    with tempfile.TemporaryDirectory() as workplace:
+        os.chdir(workplace)
         try:
             for block in re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S):
                 exec(block, names)
-            shutil.copy("attributions.png", IMAGES / "quickstart.png")
+            shutil.copy("attributions.png", folder / "quickstart.png")
         finally:
             os.chdir(before)
     return names
@@ -58,7 +60,7 @@ def along_path(net: torch.nn.Module, inputs: Tensor, target: Tensor, alphas: Ten
     return torch.stack(logits), torch.stack(distances)
 
 
-def draw(names: dict[str, Any]) -> None:
+def draw(names: dict[str, Any], folder: Path) -> None:
     """Draw the picture of the first page."""
     nets = {"X-DNN": (names["x_dnn"], X_DNN), "regular net": (names["regular"], REGULAR)}
     inputs, target = names["images"][names["test"]][:40], names["labels"][names["test"]][:40]
@@ -103,10 +105,11 @@ def draw(names: dict[str, Any]) -> None:
         axis.set_title(title)
     for axis in axes:
         axis.set(xticks=[], yticks=[])
-    figure.savefig(IMAGES / "x_dnn.svg", metadata={"Date": None})
+    figure.savefig(folder / "x_dnn.svg", metadata={"Date": None})
     plt.close(figure)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    draw(quickstart())
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else IMAGES).resolve()
+    draw(quickstart(target), target)

@@ -25,6 +25,7 @@ PUBLIC = [
     "xgradient.masking",
     "xgradient.models",
     "xgradient.priors",
+    "xgradient.quantus",
     "xgradient.relative_difference",
     "xgradient.rounding",
 ]
