@@ -8,7 +8,7 @@ BENCHMARKS := $(filter-out benchmarks/common.py benchmarks/plot.py,$(wildcard be
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MPLBACKEND := agg
 
-.PHONY: all setup config lint types unit smoke test test-peers test-slurm benchmark clean
+.PHONY: all setup config lint types unit docs smoke test test-peers test-slurm benchmark clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -49,6 +49,11 @@ types: setup
 unit: setup
 	$(BIN)/python -m pytest tests --ignore=tests/pipeline --ignore=tests/slurm --numprocesses auto --dist worksteal --cov
 
+# Warnings are errors. The unit tests build it as well, and run the code of its pages.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "Documentation:  site/index.html"
+
 smoke: setup
 	$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
 	$(BIN)/python -m pytest tests/pipeline
@@ -82,4 +87,4 @@ benchmark: setup
 	@echo "Benchmarks:  results/benchmarks/  (CSV, PDF, PNG)"
 
 clean:
-	rm -rf results/*/ results/report.html results/config.yaml .snakemake .coverage
+	rm -rf results/*/ results/report.html results/config.yaml .snakemake .coverage site

@@ -105,8 +105,8 @@ def attribution_prior_loss(attributions: Tensor, prior: str = "gini") -> Tensor:
     attributions : Tensor of shape (..., N, F), for images (N, C, H, W), floating point
         Attributions of N rows, connected to the parameters (``create_graph=True``) in order to
         train with them.
-    prior : {"gini", "image_gini", "total_variation"}, optional
-        Which penalty.
+    prior : str, default "gini"
+        One of `PRIORS`.
 
     Returns
     -------

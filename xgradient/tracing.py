@@ -48,7 +48,7 @@ def trace(
 
     Parameters
     ----------
-    model : torch.nn.Module
+    model : nn.Module
         The network, in evaluation mode. It is left as it is.
     is_leaf : callable, optional
         Which modules are to be one call each, besides those of `torch.nn` and
@@ -58,7 +58,7 @@ def trace(
     -------
     graph : torch.fx.Graph
         Its calls of modules, of functions and of methods.
-    root : torch.nn.Module
+    root : nn.Module
         Holds the modules and constants that the graph names; the modules are those of the model.
 
     Raises

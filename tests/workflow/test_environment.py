@@ -65,9 +65,10 @@ def test_the_conda_environment_is_the_extra_for_the_pipeline(root, project):
 
 def test_all_declared_dependencies_are_locked(project, locked):
     extras = project["optional-dependencies"]
-    declared = [*project["dependencies"], *extras["pipeline"], *extras["test"]]
+    pinned_extras = [pin for name in ("pipeline", "test", "docs") for pin in extras[name]]
+    declared = [*project["dependencies"], *pinned_extras]
     assert {normalised(name) for name in declared} <= set(locked)
-    pinned = pins([*extras["pipeline"], *extras["test"]])
+    pinned = pins(pinned_extras)
     assert {name: locked[name] for name in pinned} == pinned
     assert locked["torch"] == "2.14.1" and locked["torchvision"] == "0.29.1"
 

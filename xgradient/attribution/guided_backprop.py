@@ -70,7 +70,7 @@ def guided_backprop(
     ------
     ValueError, TypeError
         If inputs, target and net do not fit together, or the net calls ReLUs that cannot be seen:
-        in compiled modules, or in the threads of `torch.nn.DataParallel`.
+        in compiled modules, or in the threads of `nn.DataParallel`.
 
     References
     ----------

@@ -24,7 +24,7 @@ class AlexNet(nn.Module):
     bias : bool
         ``False`` builds the X-AlexNet: no layer has a bias, so the net is nonnegatively
         homogeneous of degree 1 (Hesse et al. 2021, Sec. 3.2).
-    geometry : {"imagenet", "small"}
+    geometry : str
         ``"imagenet"`` for 224-px images; ``"small"`` for 28-px images: the same layer sequence
         with a 5 x 5 stem of stride 1 and narrower layers.
     dropout : float

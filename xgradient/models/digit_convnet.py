@@ -17,7 +17,7 @@ def digit_convnet(bias: bool = True) -> nn.Sequential:
 
     Returns
     -------
-    torch.nn.Sequential
+    nn.Sequential
         Maps raw images (N, 1, 28, 28), grey values 0 to 255, to logits (N, 10).
     """
     return nn.Sequential(

@@ -96,7 +96,7 @@ class FixupResNet50(nn.Module):
         Whether every block has its scalar multiplier. ``None`` follows ``bias``: the published
         X-ResNet-50 drops the multipliers along with the biases, although a multiplier is
         homogeneous and could stay.
-    geometry : {"imagenet", "small"}
+    geometry : str
         ``"imagenet"`` for 224-px images; ``"small"`` for 28-px images: the same layer sequence
         with an eighth of the channels and a 3 x 3 stem of stride 1.
 

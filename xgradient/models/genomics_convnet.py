@@ -16,7 +16,7 @@ def genomics_convnet() -> nn.Sequential:
 
     Returns
     -------
-    torch.nn.Sequential
+    nn.Sequential
         Maps one-hot sequences (N, 4, length) to logits (N, 3) of the tasks "both motifs", "GATA"
         and "TAL".
     """

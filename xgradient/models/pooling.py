@@ -49,17 +49,17 @@ def tie_tolerance(dtype: torch.dtype) -> float:
 class MaxPool2d(nn.MaxPool2d):
     """Max pooling whose gradient goes to the first of values that are equal up to rounding.
 
-    Its values are those of `torch.nn.MaxPool2d`, and in training so are its gradients. In
+    Its values are those of `nn.MaxPool2d`, and in training so are its gradients. In
     evaluation, the gradient of a window goes to its first entry, row by row, that reaches the
-    maximum up to `tie_tolerance`: what `torch.nn.MaxPool2d` does in exact arithmetic. Equality is
+    maximum up to `tie_tolerance`: what `nn.MaxPool2d` does in exact arithmetic. Equality is
     relative, so that the choice does not depend on the scale of the input. In half precision only
-    equal values are ties, and the gradients are those of `torch.nn.MaxPool2d`. Gradients can be
+    equal values are ties, and the gradients are those of `nn.MaxPool2d`. Gradients can be
     differentiated again.
 
     Parameters
     ----------
     kernel_size, stride, padding : int
-        As in `torch.nn.MaxPool2d`; the stride is the kernel size by default.
+        As in `nn.MaxPool2d`; the stride is the kernel size by default.
     ceil_mode : bool
         Round the size of the output up instead of down.
     """

@@ -1,6 +1,6 @@
 """State dicts of nets that were saved inside a wrapper, renamed for the net itself.
 
-`torch.nn.DataParallel`, DistributedDataParallel and `torch.compile` hold the net, or the part of it
+`nn.DataParallel`, DistributedDataParallel and `torch.compile` hold the net, or the part of it
 that they were put around, as a child, whose name then stands in the middle of the names of all
 weights beneath: ``module.features.0.weight``, ``features._orig_mod.0.weight``. The names no longer
 fit the net that was wrapped.

@@ -26,7 +26,7 @@ class VGG16(nn.Module):
         Channels of the input image.
     bias : bool
         ``False`` builds the X-VGG16: no layer has a bias.
-    geometry : {"imagenet", "small"}
+    geometry : str
         ``"imagenet"`` for 224-px images; ``"small"`` for 28-px images: the same layer sequence
         with an eighth of the channels, and poolings that round up, since 28 px cannot be halved
         five times otherwise.
