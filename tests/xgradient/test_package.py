@@ -106,7 +106,7 @@ def test_every_method_has_the_common_signature(name):
     assert all(each.kind is each.POSITIONAL_OR_KEYWORD for each in parameters[:3])
     assert all(each.kind is each.KEYWORD_ONLY for each in parameters[3:])
     assert all(each.default is each.empty for each in parameters[:2])
-    assert parameters[2].default is (parameters[2].empty if name == "deeplift" else None)
+    assert parameters[2].default is None
     if name == "expected_gradients":
         assert parameters[3].default is inspect.Parameter.empty
     else:

@@ -3,18 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from xgradient.deeplift.modules import Modules
 from xgradient.deeplift.names import FunctionName, out_of_place, signature
+from xgradient.deeplift.nodes import Node
 from xgradient.deeplift.operations import Passed, UnsupportedOperationError
 from xgradient.deeplift.signals import Signal
 
-if TYPE_CHECKING:
-    from xgradient.deeplift.watch import Node, Watch
+
+class Watcher(AbstractContextManager[Any], Protocol):
+    """What a call needs of the `xgradient.deeplift.watch.Watch` that saw it."""
+
+    n_inputs: int
+    n_rows: int
+    modules: Modules
+
+    def signal(self, tensor: Tensor, node: Node) -> Signal:
+        """Return the rows of the inputs and of the references."""
+        ...
+
+    def node_of(self, tensor: Tensor) -> Node | None:
+        """Return what is known of a tensor."""
+        ...
+
+    def record(
+        self, output: Tensor, passed: Passed, nodes: Sequence[Node], dense: bool | None
+    ) -> None:
+        """Keep how the multipliers of a tensor are pulled back."""
+        ...
+
+    def share(self, output: Tensor, node: Node, logits: tuple[Tensor, Node] | None = None) -> None:
+        """Let a tensor be the same as another one."""
+        ...
+
+    def forget(self, tensor: Tensor) -> None:
+        """Let a tensor not depend on the inputs any more."""
+        ...
+
+    def pass_nonlinearity(self, call: Call) -> Tensor:
+        """Pass a call by the rule of its nonlinearity."""
+        ...
+
+    def compose(self, call: Call, function: Callable[..., Tensor]) -> Tensor:
+        """Pass a call as the calls that another function makes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +89,7 @@ class Call:
 
     Parameters
     ----------
-    watch : Watch
+    watch : Watcher
         Who saw it.
     function : callable
         What was called.
@@ -65,7 +103,7 @@ class Call:
 
     def __init__(
         self,
-        watch: Watch,
+        watch: Watcher,
         function: Callable[..., Any],
         name: FunctionName,
         args: tuple[Any, ...],

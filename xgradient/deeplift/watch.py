@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,8 +19,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from xgradient.deeplift.calls import Call, is_leaf, tensors_in
+from xgradient.deeplift.calls import Call, tensors_in
+from xgradient.deeplift.modules import Modules
 from xgradient.deeplift.names import FunctionName, function_name
+from xgradient.deeplift.nodes import Node, WatchedSignal, version_of
 from xgradient.deeplift.nonlinearities import Nonlinearities
 from xgradient.deeplift.operations import Passed, Pullback, UnsupportedOperationError, elementwise
 from xgradient.deeplift.rules import Elementwise, Nonlinearity, Rule, RuleChooser, rescale
@@ -28,114 +30,6 @@ from xgradient.deeplift.signals import Parts, Signal, Signed
 
 Handler = Callable[[Call], Any]
 Step = tuple[int, list[int], Pullback]
-
-
-@dataclass(frozen=True)
-class Node:
-    """What is known of one tensor that depends on the inputs.
-
-    Parameters
-    ----------
-    number : int
-        Tells it from the others.
-    version : int or None
-        Version of the tensor's memory when it was computed.
-    since : int or None
-        The version when the tensor was made, if all that happened to the memory since then
-        happened to this tensor.
-    parts : Parts or None
-        The parts of its difference.
-    dense : frozenset of bool
-        Kinds of the layers that weighted it last: whether fully connected.
-    logits : tuple of (torch.Tensor, Node), optional
-        What a softmax was taken of.
-    """
-
-    number: int
-    version: int | None
-    since: int | None
-    parts: Parts | None
-    dense: frozenset[bool] = frozenset()
-    logits: tuple[Tensor, Node] | None = None
-
-
-class _WatchedSignal(Signal):
-    """Signal of a tensor that the network may overwrite after it was seen."""
-
-    def __init__(self, whole: Tensor, n_inputs: int, node: Node) -> None:
-        # The rows of a detached tensor do not keep the tensor itself alive, as its own would.
-        self._whole = whole.detach()
-        self._version = node.version
-        super().__init__(self._whole[:n_inputs], self._whole[n_inputs:], node.parts)
-
-    @property
-    def difference(self) -> Tensor:
-        if version_of(self._whole) != self._version:
-            raise UnsupportedOperationError(
-                f"a tensor of shape {tuple(self._whole.shape)} was overwritten by an operation "
-                "that works in place before DeepLIFT had used it: let the model work out of place"
-            )
-        return super().difference
-
-
-class Modules:
-    """The modules whose code is running, the innermost last.
-
-    Parameters
-    ----------
-    model : torch.nn.Module or None
-        The network; None for a function, whose modules are not known.
-    """
-
-    def __init__(self, model: nn.Module | None) -> None:
-        self._names = {module: name for name, module in model.named_modules()} if model else {}
-        self._stack: list[nn.Module] = []
-
-    @property
-    def innermost(self) -> tuple[str, nn.Module | None]:
-        """Qualified name and module; the empty name is the network itself."""
-        if not self._stack:
-            return "", None
-        return self._names[self._stack[-1]], self._stack[-1]
-
-    def is_name(self, name: str) -> bool:
-        """Whether a module has this name."""
-        return name in self._names.values()
-
-    @contextmanager
-    def followed(
-        self,
-        is_special: Callable[[nn.Module], bool],
-        enter: Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None],
-        leave: Callable[[nn.Module, Any], Any],
-    ) -> Iterator[None]:
-        """Keep track of the running modules, and call functions around the code of special ones."""
-
-        def begin(module: nn.Module, args: Any) -> None:
-            self._stack.append(module)
-
-        def end(module: nn.Module, args: Any, output: Any) -> None:
-            self._stack.pop()
-
-        handles: list[Any] = []
-        try:
-            for module in self._names:
-                # Hooks of the user run between these and count as code of the module,
-                handles.append(module.register_forward_pre_hook(begin, prepend=True))
-                handles.append(module.register_forward_hook(end))
-                if is_special(module):
-                    # but not as that of its forward method.
-                    handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
-                    handles.append(
-                        module.register_forward_hook(
-                            lambda module, args, output: leave(module, output), prepend=True
-                        )
-                    )
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-            self._stack.clear()
 
 
 class Watch(TorchFunctionMode):
@@ -241,7 +135,7 @@ class Watch(TorchFunctionMode):
 
     def signal(self, tensor: Tensor, node: Node) -> Signal:
         """Rows of the inputs and of the references."""
-        return _WatchedSignal(tensor, self.n_inputs, node)
+        return WatchedSignal(tensor, self.n_inputs, node)
 
     def record(
         self, output: Tensor, passed: Passed, nodes: Sequence[Node], dense: bool | None
@@ -487,17 +381,9 @@ class _Known:
         return self._function(points)
 
 
-def version_of(tensor: Tensor) -> int | None:
-    """How often the memory of a tensor was written to; None in inference mode."""
-    return None if tensor.is_inference() else tensor._version
-
-
 def _copying(forward: Callable[..., Any]) -> Callable[..., Any]:
     def on_copies(*args: Any, **kwargs: Any) -> Any:
         copies = [arg.clone() if isinstance(arg, Tensor) else arg for arg in args]
         return forward(*copies, **kwargs)
 
     return on_copies
-
-
-__all__ = ["Handler", "Modules", "Node", "Watch", "is_leaf", "version_of"]
