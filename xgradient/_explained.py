@@ -82,7 +82,7 @@ class Explained:
         return len(self.inputs[0])
 
     def all_rows(self) -> Tensor:
-        """Numbers of all rows, shape (N,)."""
+        """Return the numbers (N,) of all rows."""
         return torch.arange(self.n_rows, device=self.inputs[0].device)
 
     def rows(self, rows: Tensor | slice) -> tuple[Tensor, ...]:
@@ -125,7 +125,7 @@ class Explained:
         return _checked_output(_selected(returned, self.output), n_rows)
 
     def scores(self, points: Sequence[Tensor], rows: Tensor | None = None) -> Tensor:
-        """Score of every row, shape (M,); parameters as of `call`."""
+        """Return the score (M,) of every row; parameters as of `call`."""
         return self.target(self.call(points, rows), rows)
 
     def scores_in_parts(self, points: Sequence[Tensor], n_rows: int) -> Tensor:

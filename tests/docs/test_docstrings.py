@@ -25,9 +25,6 @@ WORDS = {
     r":(?:class|func|mod|meth|obj|py:\w+):`": "single backticks",
 }
 
-# Being rewritten elsewhere; an entry goes once its modules pass.
-PENDING = ("xgradient/deeplift/", "xgradient/_explained.py")
-
 # Sections of numpydoc, with which the reference is built.
 SECTIONS = re.compile(r"^ *(\w[\w ]*)\n *-{3,}$", re.M)
 KNOWN = {
@@ -56,9 +53,7 @@ def docstrings(path: Path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
-def test_docstrings_have_one_dialect(path, request):
-    if path.as_posix().startswith(PENDING):
-        request.applymarker(pytest.mark.xfail(reason="is being rewritten"))
+def test_docstrings_have_one_dialect(path):
     found = [
         f"{path}:{line + text[: match.start()].count(chr(10))}: {match.group()!r}: write {better!r}"
         for line, text in docstrings(path)

@@ -20,18 +20,18 @@ def multi_head_attention(
     average_attn_weights: bool = True,
     is_causal: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
-    """Compute what `torch.nn.MultiheadAttention` does, which puts the batch elsewhere on its way.
+    """Compute what `nn.MultiheadAttention` does, which puts the batch elsewhere on its way.
 
     Parameters
     ----------
-    module : torch.nn.MultiheadAttention
+    module : nn.MultiheadAttention
         The module; the other parameters are those of its call.
 
     Returns
     -------
-    output : torch.Tensor
+    output : Tensor
         Shape (N, L, E).
-    weights : torch.Tensor or None
+    weights : Tensor or None
         Shape (N, L, S), or (N, H, L, S) if not averaged over the heads.
 
     Raises

@@ -119,7 +119,7 @@ def deeplift(
         warning; a target that is a function of the outputs explains the probabilities. It sees
         N + R rows, those of the inputs and then those of the R references, and must not mix the
         rows of a batch.
-    inputs : torch.Tensor or tuple of these
+    inputs : Tensor or tuple of these
         Inputs, each of shape (N, ...).
     target : optional
         Which logit to explain: an index, one per row or one for all; None for a network with one
@@ -136,12 +136,13 @@ def deeplift(
         - A function of the inputs that returns one of these, such as shuffled sequences.
 
         Contributions are averaged over several references.
-    rule : {"rescale", "revealcancel", "genomics_default"} or callable or Mapping
-        Rule of the nonlinearities. ``"genomics_default"`` is RevealCancel behind fully connected
-        layers and Rescale behind convolutions. A callable gets the name and the module of each
-        nonlinearity (for a function: its name, ``"relu"``, ``"relu_1"`` and so on in the order of
-        the calls, and ``None``), a mapping has names or types as its keys, names first; both give
-        ``"rescale"``, ``"revealcancel"`` or a function like `xgradient.deeplift.rules.rescale`.
+    rule : str, callable or Mapping
+        Rule of the nonlinearities: ``"rescale"``, ``"revealcancel"`` or ``"genomics_default"``,
+        which is RevealCancel behind fully connected layers and Rescale behind convolutions. A
+        callable gets the name and the module of each nonlinearity (for a function: its name,
+        ``"relu"``, ``"relu_1"`` and so on in the order of the calls, and ``None``), a mapping has
+        names or types as its keys, names first; both give ``"rescale"``, ``"revealcancel"`` or a
+        function like `xgradient.deeplift.rules.rescale`.
     additional_forward_args, output, layer : optional
         Common to all methods, see `xgradient.attribution`.
     nonlinearities : sequence, optional
@@ -167,12 +168,12 @@ def deeplift(
 
     Returns
     -------
-    attributions : torch.Tensor or tuple of these
+    attributions : Tensor or tuple of these
         Contributions, shaped like the inputs (or the values of the layer).
-    delta : torch.Tensor
+    delta : Tensor of shape (N,)
         Only with ``return_convergence_delta``: sum of the contributions minus the difference of
-        the logit from its (mean) value at the references, shape (N,). With ``mean_normalize``
-        the logit is the one less the mean of all K.
+        the logit from its (mean) value at the references. With ``mean_normalize`` the logit is
+        the one less the mean of all K.
 
     Raises
     ------

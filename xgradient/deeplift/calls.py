@@ -97,7 +97,7 @@ class Call:
         Its name.
     args, kwargs : tuple, dict
         Its arguments.
-    tracked : list of (torch.Tensor, Node)
+    tracked : list of (Tensor, Node)
         Those among them that depend on the inputs, each once for every time it occurs.
     """
 
@@ -222,7 +222,7 @@ class Call:
         ----------
         select : callable, optional
             Takes the result apart.
-        of : sequence of torch.Tensor, optional
+        of : sequence of Tensor, optional
             The arguments that it is a function of, by default the tracked ones.
         without_constants : bool, default False
             Whether the other tensors are to be zero, so that an affine function becomes linear.
@@ -284,7 +284,7 @@ class Call:
 
         Parameters
         ----------
-        output : torch.Tensor
+        output : Tensor
             Result, N + R rows.
         passed : Passed
             Its multipliers and parts.
@@ -295,7 +295,7 @@ class Call:
 
         Returns
         -------
-        torch.Tensor
+        Tensor
             The output.
 
         Raises

@@ -42,7 +42,7 @@ def affine_of_linear(weight: Tensor) -> Affine:
 
     Parameters
     ----------
-    weight : torch.Tensor
+    weight : Tensor
         Shape (out, in).
 
     Returns

@@ -14,7 +14,7 @@ class Modules:
 
     Parameters
     ----------
-    model : torch.nn.Module or None
+    model : nn.Module or None
         The network; None for a function, whose modules are not known.
     """
 

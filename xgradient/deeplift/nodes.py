@@ -27,7 +27,7 @@ class Node:
         The parts of its difference.
     dense : frozenset of bool
         Kinds of the layers that weighted it last: whether fully connected.
-    logits : tuple of (torch.Tensor, Node), optional
+    logits : tuple of (Tensor, Node), optional
         What a softmax was taken of.
     """
 

@@ -49,7 +49,7 @@ class Affine:
 
     Parameters
     ----------
-    weight : torch.Tensor
+    weight : Tensor
         The weight.
     apply : callable
         ``apply(x, weight)`` is the layer without its bias.
@@ -182,7 +182,7 @@ def bilinear(function: Callable[[Tensor, Tensor], Tensor], first: Signal, second
 
 
 def midpoint(signal: Signal) -> Tensor:
-    """Mean of a signal for the inputs and for their references, shape (N, ...)."""
+    """Mean (N, ...) of a signal for the inputs and for their references."""
     return (signal.actual + signal.reference) * 0.5
 
 
@@ -250,8 +250,8 @@ def selected_maximum(
     Parameters
     ----------
     signal : Signal
-        The input, shape (N, ..., *spatial), where the spatial axes begin at ``start``.
-    actual, reference : tuple of torch.Tensor
+        The input (N, ..., *spatial), whose spatial axes begin at ``start``.
+    actual, reference : tuple of Tensor
         The maxima of inputs and references, shapes (N, ..., *pooled), and their flat indices into
         the spatial axes.
     start : int
@@ -371,7 +371,7 @@ def weighted_sum(
     ----------
     signals : sequence of Signal
         The terms, shapes (N, ...) with the same number of axes, broadcast to each other.
-    factors : sequence of torch.Tensor or float
+    factors : sequence of Tensor or float
         One per term, broadcast to the sum.
     shape : sequence of int
         Shape of a row of the sum.

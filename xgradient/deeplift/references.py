@@ -25,7 +25,7 @@ class References:
 
     Parameters
     ----------
-    tensors : tuple of torch.Tensor
+    tensors : tuple of Tensor
         One per input, each of shape (N, S, ...), or (1, 1, ...) if all rows share one.
     shared : bool
         Whether all rows share one reference.

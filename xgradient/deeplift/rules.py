@@ -154,7 +154,7 @@ class Nonlinearity(NamedTuple):
     ----------
     name : str
         Qualified name of the module, or the name of the function, numbered from its second call.
-    module : torch.nn.Module or None
+    module : nn.Module or None
         The module; ``None`` for a function.
     after_dense : bool
         Whether what enters it was last weighted by fully connected layers only.

@@ -19,7 +19,7 @@ class Signed:
 
     Parameters
     ----------
-    positive, negative : torch.Tensor
+    positive, negative : Tensor
         Tensors of one shape.
     """
 
@@ -81,10 +81,10 @@ class Signal:
 
     Parameters
     ----------
-    actual : torch.Tensor
-        Activation for the inputs, shape (N, ...).
-    reference : torch.Tensor
-        Activation for the references, shape (N, ...), or (1, ...) if all share one.
+    actual : Tensor of shape (N, ...)
+        Activation for the inputs.
+    reference : Tensor of shape (N, ...) or (1, ...)
+        Activation for the references; one row if all inputs share one.
     parts : Signed or Parts, optional
         Positive and negative part of the difference, ``Δ = Δ⁺ + Δ⁻``, each of shape (N, ...), or
         how to find them.
@@ -99,7 +99,7 @@ class Signal:
 
     @property
     def difference(self) -> Tensor:
-        """Difference from the reference ``Δ``, shape (N, ...)."""
+        """Difference ``Δ`` (N, ...) from the reference."""
         return self.actual - self.reference
 
     def without_parts(self) -> Signal:

@@ -37,7 +37,7 @@ class Watch(TorchFunctionMode):
 
     Parameters
     ----------
-    model : torch.nn.Module or None
+    model : nn.Module or None
         The network, whose modules give names; None for a function.
     n_inputs, n_references : int
         Numbers of rows N and R. Either R = N, or R = 1 if all inputs share the reference.
@@ -89,14 +89,14 @@ class Watch(TorchFunctionMode):
 
         Parameters
         ----------
-        actual : torch.Tensor
-            Input, shape (N, ...).
-        reference : torch.Tensor
-            Reference, shape (R, ...).
+        actual : Tensor of shape (N, ...)
+            Input.
+        reference : Tensor of shape (R, ...)
+            Reference.
 
         Returns
         -------
-        torch.Tensor
+        Tensor
             Shape (N + R, ...), which the network may overwrite.
         """
 
@@ -165,8 +165,8 @@ class Watch(TorchFunctionMode):
         ----------
         output : int
             Number of the tensor.
-        multipliers : torch.Tensor
-            Its multipliers, shape (N, ...).
+        multipliers : Tensor of shape (N, ...)
+            Its multipliers.
         leaves : sequence of int
             Numbers of the inputs.
 
