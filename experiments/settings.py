@@ -20,8 +20,11 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    ValidationInfo,
+    field_validator,
 )
 
+from experiments.config_numbers import allows_null, allows_text, read_text
 from experiments.data.catalogue import Dataset, load_catalogue
 from experiments.methods import method, methods_for
 from experiments.names import QUADRATURES, VARIANTS
@@ -29,9 +32,11 @@ from experiments.networks.architectures import image_architectures, torchvision_
 from experiments.networks.architectures import printed_names as architecture_names
 
 __all__ = [
+    "MOST",
     "Architecture",
     "Bootstrap",
     "Count",
+    "CountFrom0",
     "Fraction",
     "FractionBelowOne",
     "ImageDataset",
@@ -61,6 +66,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_LONGEST_NAME = 100
 _DATASETS = Path(__file__).parents[1] / "workflow" / "datasets"
 
 
@@ -113,6 +119,15 @@ class Section(BaseModel):
     POSITION: ClassVar[int] = 1000
     """Place of an experiment in config.yaml and in the report; equal ones in alphabetical order."""
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_text(cls, value: Any, info: ValidationInfo) -> Any:
+        """Take 1e-3 as a number, though YAML reads it as a text; see `config_numbers`."""
+        null, text = _kinds_of(cls, str(info.field_name))
+        if value == "null" and null:
+            return None
+        return value if text else read_text(value)
+
     def check(self, config: Any) -> None:
         """Check the section against other sections.
 
@@ -126,6 +141,13 @@ class Section(BaseModel):
         Refusal
             With a key relative to this section.
         """
+
+
+@cache
+def _kinds_of(model: type[Section], name: str) -> tuple[bool, bool]:
+    """Whether a key may be null, and whether it may be, or hold, a text."""
+    annotation = model.model_fields[name].annotation
+    return allows_null(annotation), allows_text(annotation)
 
 
 def part(description: str = "", default: dict[str, Any] | None = None) -> Any:
@@ -156,7 +178,10 @@ def nearest(given: object, allowed: Iterable[str]) -> str | None:
     """Return the allowed name that a mistyped one probably stands for, or None."""
     if not isinstance(given, str):
         return None
-    return next(iter(difflib.get_close_matches(given, list(allowed), 1)), None)
+    # Long texts are no typing mistakes, and comparing them takes long.
+    spelled = {name.lower(): name for name in allowed}
+    found = difflib.get_close_matches(given[:_LONGEST_NAME].lower(), spelled, 1)
+    return spelled[found[0]] if found else None
 
 
 class OneOf:
@@ -262,8 +287,11 @@ List = Annotated[
 ]
 """A list of different values."""
 
-Count = Annotated[int, Field(ge=1)]
-Several = Annotated[int, Field(ge=2)]
+# Far more than any of them can be: larger numbers fail in a job, or Snakemake plans for hours.
+MOST = 10**9
+CountFrom0 = Annotated[int, Field(ge=0, le=MOST)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Several = Annotated[int, Field(ge=2, le=MOST)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 FractionBelowOne = Annotated[float, Field(gt=0, lt=1)]

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from experiments.config_messages import first_mistake
 from experiments.networks.config import Networks, Training
 from experiments.settings import (
+    MOST,
     Count,
     List,
     Must,
@@ -57,7 +58,7 @@ class SharedConfig(Section):
         "data set that is not listed is looked for in the folder of its name in data",
     )
     seed: int = Field(
-        0, ge=0, description="every job derives its own seed from this one and its name"
+        0, ge=0, lt=2**63, description="every job derives its own seed from this one and its name"
     )
     device: Literal["cpu", "cuda"] = Field(
         "cpu", description="cuda also asks the scheduler for one GPU per job"
@@ -66,6 +67,7 @@ class SharedConfig(Section):
     validation_images: int = Field(
         5000,
         ge=10,
+        le=MOST,
         description="split off the training images, stratified; select the best epoch",
     )
     limit_images: Count | None = Field(

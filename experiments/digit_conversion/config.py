@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from experiments.settings import (
     Count,
+    CountFrom0,
     List,
     MethodFor,
     Must,
@@ -36,7 +37,7 @@ Task = Annotated[
 class Training(Section):
     """Adam on all 60,000 images; the last epoch is kept."""
 
-    epochs: int = Field(5, ge=0, description="passes over the training images")
+    epochs: CountFrom0 = Field(5, description="passes over the training images")
     batch_size: Count = Field(128, description="images per step")
     learning_rate: Positive = Field(
         5e-3, description="largest of the schedule; the paper: 1.0e-3, constant"
@@ -50,7 +51,7 @@ class Training(Section):
 class XTraining(Training):
     """The same for the X-DNN."""
 
-    epochs: int = Field(1, ge=0, description="passes over the training images")
+    epochs: CountFrom0 = Field(1, description="passes over the training images")
     learning_rate: Positive = Field(2e-3, description="largest of the schedule")
 
 

@@ -55,8 +55,8 @@ class Examples(Section):
     """Masked images to look at."""
 
     variant: Variant = Field("x", description="net to explain")
-    n_images: int = Field(
-        2, ge=1, description="number of classes; the first test image of each is shown"
+    n_images: Count = Field(
+        2, description="number of classes; the first test image of each is shown"
     )
     fractions: List[Fraction] = Field((0.01, 0.05, 0.2, 1.0), description="of pixels kept")
 

@@ -191,9 +191,8 @@ def test_a_whole_number_is_a_number():
             "mean_relative_difference.n_steps is 1, but riemann_trapezoid needs at least 2 steps",
         ),
         (
-            {"networks": {"vgg16": {"regular": {"learning_rate": "1e-3"}}}},
-            "networks.vgg16.regular.learning_rate is '1e-3', which YAML reads as a string (write "
-            "1.0e-3), but must be a number greater than 0",
+            {"networks": {"vgg16": {"regular": {"learning_rate": "1e-3x"}}}},
+            "networks.vgg16.regular.learning_rate is '1e-3x', but must be a number greater than 0",
         ),
         (
             {"training": {"settings": {"clip_norm": 0}}},
@@ -219,7 +218,9 @@ def test_a_whole_number_is_a_number():
         ({"contrast": {"alphas": [1.0, 0.0]}}, "contrast.alphas.1 is 0.0, but must be a number"),
         ({"threads": True}, "threads is true, but must be an integer of at least 1"),
         ({"threads": 2.0}, "threads is 2.0, but must be an integer of at least 1"),
-        ({"threads": "2"}, "threads is the string '2' (write 2), but must be an integer"),
+        ({"threads": "2.0"}, "threads is '2.0', but must be an integer of at least 1"),
+        ({"threads": "1_0"}, "threads is '1_0', but must be an integer of at least 1"),
+        ({"threads": 10**9 + 1}, "threads is 1000000001, but must be an integer of at least 1 and"),
         (
             {"ig_convergence": {"reference_steps": 256}},
             "ig_convergence.n_steps reaches 256, but the reference has only reference_steps = 256",
