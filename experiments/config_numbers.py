@@ -21,14 +21,23 @@ _WORDS = {"null": None, "true": True, "false": False}
 _LONGEST = 400
 
 
-def read_text(value: Any) -> Any:
-    """Replace texts by the numbers, null, true and false that they spell, at any depth."""
+def read_text(value: Any, levels: int = 2) -> Any:
+    """Replace texts by the numbers, null, true and false that they spell.
+
+    Parameters
+    ----------
+    value : object
+        A value of the configuration.
+    levels : int
+        How deep lists and mappings are looked into: no setting is deeper, and what is may be
+        endless.
+    """
     if isinstance(value, str):
         return _meaning(value)
-    if isinstance(value, list):
-        return [read_text(each) for each in value]
-    if isinstance(value, Mapping):
-        return {key: read_text(each) for key, each in value.items()}
+    if isinstance(value, list) and levels:
+        return [read_text(each, levels - 1) for each in value]
+    if isinstance(value, Mapping) and levels:
+        return {key: read_text(each, levels - 1) for key, each in value.items()}
     return value
 
 

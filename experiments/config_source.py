@@ -26,6 +26,7 @@ _DECIMAL = re.compile(
 _TRUTH = re.compile(r"true|True|TRUE|false|False|FALSE")
 _CLEAR = {"int": _INTEGER, "float": _DECIMAL, "bool": _TRUTH}
 _TAG = "tag:yaml.org,2002:"
+_TAGS = ("map", "seq", "str", "null", "merge", "timestamp", *_CLEAR)
 # Deeper than any configuration; Python's readers of YAML stop at about 300.
 _DEEPEST = 50
 
@@ -76,6 +77,11 @@ def read_config_file(path: str | Path) -> dict[str, Any]:
         raise ConfigFileError(f"{path}: is not valid YAML ({said}): save it as UTF-8") from error
     except RecursionError as error:
         raise ConfigFileError(f"{path}: {_too_deep()}") from error
+    except ConfigFileError:
+        raise
+    except ValueError as error:
+        said = " ".join(str(error).split())
+        raise ConfigFileError(f"{path}: has a number that cannot be read ({said})") from error
     if not isinstance(found, dict):
         raise ConfigFileError(f"{path}: {_no_mapping(found)}")
     return found
@@ -127,25 +133,35 @@ def _of_json(text: str) -> dict[str, Any]:
 def _problems(node: yaml.Node | None) -> Iterator[str]:
     """Yield what is wrong with a document, from its beginning, each with its line."""
     if node is not None:
-        yield from _of_node(node, (), set())
+        yield from _of_node(node, (), frozenset(), set())
 
 
-def _of_node(node: yaml.Node, path: tuple[str, ...], above: set[int]) -> Iterator[str]:
+def _of_node(
+    node: yaml.Node, path: tuple[str, ...], above: frozenset[int], seen: set[int]
+) -> Iterator[str]:
     line = f"line {node.start_mark.line + 1}"
     if id(node) in above:
-        yield f"line {node.start_mark.line + 1}: {_dotted(path)} contains itself: write it out"
+        yield f"{line}: {_dotted(path)} contains itself: write it out"
+    # An alias of an alias of an alias stands for more values than there is time to look at.
+    if id(node) in seen:
         return
+    seen.add(id(node))
     if len(path) > _DEEPEST:
         yield f"{line}: {_too_deep()}"
         return
+    if node.tag.removeprefix(_TAG) not in _TAGS:
+        yield (
+            f"{line}: {_dotted(path)} has the tag {node.tag}, which a configuration cannot have: "
+            "write a plain value"
+        )
     inner = above | {id(node)}
     if isinstance(node, yaml.MappingNode):
         yield from _of_keys(node, path)
         for key, value in node.value:
-            yield from _of_node(value, (*path, _name(key)), inner)
+            yield from _of_node(value, (*path, _name(key)), inner, seen)
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
-            yield from _of_node(value, (*path, str(number)), inner)
+            yield from _of_node(value, (*path, str(number)), inner, seen)
     elif isinstance(node, yaml.ScalarNode):
         yield from (f"{line}: {_dotted(path)} {text}" for text in _of_scalar(node))
 
@@ -171,8 +187,6 @@ def _of_scalar(node: yaml.ScalarNode) -> Iterator[str]:
     kind = node.tag.removeprefix(_TAG)
     if kind == "timestamp":
         yield f"is {node.value}, which YAML reads as a date: write '{node.value}' in quotes"
-    elif kind not in ("str", "null", "merge", *_CLEAR):
-        yield f"has the tag {node.tag}, which a configuration cannot have: write a plain value"
     elif kind in _CLEAR and not node.style and not _CLEAR[kind].fullmatch(node.value):
         try:
             read = shown(yaml.SafeLoader("").construct_object(node))

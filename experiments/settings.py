@@ -158,11 +158,28 @@ def part(description: str = "", default: dict[str, Any] | None = None) -> Any:
 
 def shown(value: Any) -> str:
     """Return a value as YAML spells it, strings in quotes, shortened to 60 characters."""
+    text = _spelled(value, 3)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _spelled(value: Any, levels: int) -> str:
+    """Spell a value down to some levels; no more of it would be shown, and it may be endless."""
     if value is None or isinstance(value, bool):
         return str({None: "null", True: "true", False: "false"}[value])
-    is_list = isinstance(value, (list, tuple))
-    text = f"[{', '.join(map(shown, value))}]" if is_list else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    if isinstance(value, (list, tuple)):
+        if levels == 0:
+            return "[...]"
+        return f"[{', '.join(_spelled(each, levels - 1) for each in value[:20])}]"
+    if isinstance(value, Mapping):
+        if levels == 0:
+            return "{...}"
+        first = list(value.items())[:20]
+        inner = [f"{key}: {_spelled(each, levels - 1)}" for key, each in first]
+        return f"{{{', '.join(inner)}}}"
+    if isinstance(value, int) and value.bit_length() > 200:
+        # Python writes no integers of thousands of digits.
+        return "an integer of more than 60 digits"
+    return repr(value)
 
 
 def merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,6 +86,31 @@ def test_a_whole_number_is_a_number():
 
 
 @pytest.mark.parametrize(
+    ("overlay", "meant"),
+    [
+        ({"training": {"settings": {"weight_decay": "1e-3"}}}, 1e-3),
+        ({"genomics": {"strong": "-7"}}, -7.0),
+        ({"masking": {"n_images": "40"}}, 40),
+        ({"masking": {"n_images": "null"}}, None),
+        ({"masking": {"networks": "null"}}, None),
+        ({"contrast": {"alphas": ["1e-1", "1", ".5"]}}, (0.1, 1.0, 0.5)),
+        ({"digit_conversion": {"tasks": [["8", "6"]]}}, ((8, 6),)),
+        ({"training": {"settings": {"compile": "true"}}}, True),
+        ({"networks": {"alexnet": {"x": "null"}}}, None),
+        ({"networks": {"alexnet": {"preprocessing": {"order": "grey", "mean": ["1e-1"],
+                                                     "std": ["1"]}}}}, None),
+    ],
+)  # fmt: skip
+def test_a_text_is_the_number_that_it_spells(overlay, meant):
+    found, value = check_config(overlay), overlay
+    while isinstance(value, dict) and meant is not None:
+        (key, value) = next(iter(value.items()))
+        found = found.entries[key] if key == "alexnet" else getattr(found, key)
+    if meant is not None:
+        assert found == meant and type(found) is type(meant)
+
+
+@pytest.mark.parametrize(
     ("overlay", "message"),
     [
         (

@@ -11,6 +11,7 @@ if workflow.basedir not in sys.path:
 
 from experiments.claim_list import load_claims
 from experiments.config import ConfigError, check_config, experiment_names
+from experiments.config_source import ConfigFileError, check_config_file
 from experiments.data.catalogue import CatalogueError
 from experiments.dependencies import import_closure
 from experiments.methods import method
@@ -26,12 +27,16 @@ from experiments.seeds import job_seed
 from experiments.settings import catalogue
 
 try:
+    # Jobs read the files that the main process has checked.
+    if workflow.is_main_process:
+        for path in workflow.configfiles:
+            check_config_file(path)
     # One file per data set; no other list of data sets is kept.
     CATALOGUE = catalogue()
     CONFIG = check_config(config)
     # From here on, every omitted key has its default.
     config.update(CONFIG.model_dump(mode="json"))
-except (CatalogueError, ConfigError) as error:
+except (CatalogueError, ConfigError, ConfigFileError) as error:
     raise WorkflowError(str(error))
 
 # Paths are relative to the working directory, as Snakemake reports and records them.
