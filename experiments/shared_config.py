@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from experiments.config_messages import first_mistake
+from experiments.folder_names import Folder, OutputFolder
 from experiments.networks.config import Networks, Training
 from experiments.settings import (
     MOST,
     Count,
     List,
-    Must,
     OneOf,
     Refusal,
     Section,
@@ -30,12 +31,6 @@ def _folder_datasets() -> tuple[str, ...]:
     return tuple(name for name, entry in catalogue().items() if entry.image_form == "folders")
 
 
-Folder = Annotated[
-    str,
-    Must(lambda path: path.isprintable() and path.strip() == path != "", "the path of a folder"),
-]
-
-
 ImageFolders = Annotated[str, OneOf(_folder_datasets)]
 
 
@@ -45,8 +40,8 @@ class SharedConfig(Section):
     HEADLINES: ClassVar = {"results": "where and how", "validation_images": "data"}
     """Headlines in config.yaml, by the key that they stand above."""
 
-    results: Folder = Field("results", description="folder for everything generated")
-    data: Folder = Field(
+    results: OutputFolder = Field("results", description="folder for everything generated")
+    data: OutputFolder = Field(
         "data", description="folder for downloaded files; kept when results are deleted"
     )
     experiments: List[str] | None = Field(
@@ -160,6 +155,7 @@ class SharedConfig(Section):
 
     @model_validator(mode="after")
     def _check_sections(self) -> SharedConfig:
+        self._check_folders()
         self._check_validation_images()
         experiments = [
             name
@@ -191,6 +187,15 @@ class SharedConfig(Section):
             except Refusal as refusal:
                 raise Refusal(refusal.text, f"{name}.{refusal.key}") from refusal
         return self
+
+    def _check_folders(self) -> None:
+        """Results are deleted to start anew, downloads are not."""
+        if Path(self.results).resolve().is_relative_to(Path(self.data).resolve()):
+            raise Refusal(
+                f"is {self.results!r}, which is in the folder of the downloads, data: name another "
+                "one",
+                "results",
+            )
 
     def _check_validation_images(self) -> None:
         """Both parts of the training images need one image of each class."""
