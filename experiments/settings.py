@@ -128,6 +128,9 @@ class Section(BaseModel):
             return None
         return value if text else read_text(value)
 
+    SPLIT_DATASETS: ClassVar[tuple[str, ...]] = ()
+    """Data sets whose training images an experiment splits, other than those of the networks."""
+
     def check(self, config: Any) -> None:
         """Check the section against other sections.
 
@@ -403,7 +406,14 @@ class Bootstrap(Section):
 
 def check_methods_fit(methods: Iterable[str], variants: Iterable[str], where: str) -> None:
     """Refuse methods none of which is defined for regular nets, if these are to be measured."""
-    keys = tuple(methods)
+    keys, variants = tuple(methods), tuple(variants)
+    without_nets = [key for key in keys if method(key).homogeneous and set(variants) == {"regular"}]
+    if without_nets and len(without_nets) < len(keys):
+        raise Refusal(
+            f"has {', '.join(without_nets)}, but {where} has only regular nets, for which it is "
+            "not defined: leave it out, or add x",
+            "methods",
+        )
     if "regular" in variants and all(method(key).homogeneous for key in keys):
         alone = " alone" if len(keys) == 1 else ""
         verb = "is" if len(keys) == 1 else "are"

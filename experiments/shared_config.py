@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from experiments.config_limits import check_limits
 from experiments.config_messages import first_mistake
 from experiments.folder_names import Folder, OutputFolder
 from experiments.networks.config import Networks, Training
@@ -152,11 +153,16 @@ class SharedConfig(Section):
         n_classes = catalogue()[dataset].n_classes
         if n_classes is not None and wanted > n_classes:
             raise Refusal(f"is {wanted}, but {dataset} has only {n_classes} classes", key)
+        n_images = self.n_test_images(dataset)
+        if n_images is not None and wanted > n_images:
+            raise Refusal(
+                f"is {wanted}, but only {n_images} test images of {dataset} are used: lower it, or "
+                "raise limit_images",
+                key,
+            )
 
     @model_validator(mode="after")
     def _check_sections(self) -> SharedConfig:
-        self._check_folders()
-        self._check_validation_images()
         experiments = [
             name
             for name in type(self).model_fields
@@ -170,6 +176,8 @@ class SharedConfig(Section):
                     f"is {experiment!r}, but must be one of {', '.join(experiments)}{hint}",
                     f"experiments.{number}",
                 )
+        self._check_folders()
+        self._check_validation_images()
         for network, net in self.networks.used.items():
             for experiment in net.settings:
                 if experiment not in experiments:
@@ -186,6 +194,7 @@ class SharedConfig(Section):
                 getattr(self, name).check(self)
             except Refusal as refusal:
                 raise Refusal(refusal.text, f"{name}.{refusal.key}") from refusal
+        check_limits(self)
         return self
 
     def _check_folders(self) -> None:
@@ -200,13 +209,17 @@ class SharedConfig(Section):
     def _check_validation_images(self) -> None:
         """Both parts of the training images need one image of each class."""
         trained = {net.dataset for net in self.networks.used.values() if net.is_trained}
+        trained |= {
+            dataset
+            for experiment in self.experiments or type(self).model_fields
+            for dataset in getattr(getattr(self, experiment), "SPLIT_DATASETS", ())
+        }
         for dataset in sorted(trained):
             entry = catalogue()[dataset]
             count, n_classes = entry.image_count("train"), entry.n_classes
-            if count is None or n_classes is None:
+            if count is None:
                 continue
-            if self.limit_images is not None:
-                count = min(count, self.limit_images)
+            n_classes = n_classes or 1
             if not n_classes <= self.validation_images <= count - n_classes:
                 raise Refusal(
                     f"is {self.validation_images}, but of {count} training images of {n_classes} "

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from experiments.attribution_prior.blocks import most_shards
 from experiments.settings import (
     Bootstrap,
     Count,
@@ -17,8 +18,10 @@ from experiments.settings import (
     RepeatableList,
     Section,
     Several,
+    catalogue,
     part,
 )
+from experiments.shared_config import SharedConfig
 
 __all__ = ["Settings"]
 
@@ -105,6 +108,27 @@ class Settings(Section):
     integrated_gradients: IntegratedGradients = part("for the comparison of costs alone")
     bootstrap: RepetitionBootstrap = part("intervals over the repetitions")
 
+    def check(self, config: SharedConfig) -> None:
+        """Check that the table leaves rows to test on, and that the shards all have work."""
+        split = self.settings.n_train + self.settings.n_validation
+        for name in filter(None, (self.dataset, self.fallback)):
+            section = catalogue()[name].mortality
+            rows = None if section is None else section.rows
+            # Both classes must be among them.
+            if rows is not None and split > rows - 2:
+                raise Refusal(
+                    f"is {self.settings.n_train}, which with n_validation makes {split} of the "
+                    f"{rows} rows of {name} and leaves none to test on: lower them",
+                    "settings.n_train",
+                )
+        most = most_shards(self.n_repetitions, config.device)
+        if self.shards > most:
+            raise Refusal(
+                f"is {self.shards}, but {self.n_repetitions} repetitions make {most} parts on the "
+                f"device {config.device}: lower it to at most {most}",
+                "shards",
+            )
+
     @model_validator(mode="after")
     def _check_relations(self) -> Settings:
         if self.fallback == self.dataset:
@@ -118,11 +142,6 @@ class Settings(Section):
                     "others are compared",
                     "methods",
                 )
-        if self.shards > self.n_repetitions:
-            raise Refusal(
-                f"is {self.shards}, but there are only {self.n_repetitions} repetitions to share",
-                "shards",
-            )
         if self.eg_references.strength not in self.lambdas:
             raise Refusal(
                 f"is {self.eg_references.strength}, but must be one of "

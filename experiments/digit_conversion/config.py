@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from experiments.config_limits import n_training_images
 from experiments.settings import (
     Count,
     CountFrom0,
@@ -19,6 +20,7 @@ from experiments.settings import (
     part,
     shown,
 )
+from experiments.shared_config import SharedConfig
 
 __all__ = ["Settings"]
 
@@ -70,6 +72,7 @@ class Settings(Section):
     """Digit conversion of DeepLIFT on MNIST (Shrikumar et al. 2017, Sec. 4.1)."""
 
     POSITION = 70
+    SPLIT_DATASETS = ("mnist",)
 
     weights: List[Weights] = Field(
         ("trained",),
@@ -114,6 +117,29 @@ class Settings(Section):
         "stripped"
     )
     example: Example = part("the image of the figure")
+
+    def check(self, config: SharedConfig) -> None:
+        """Check that there are enough images for a batch, and of every class."""
+        available = config.n_test_images("mnist")
+        if None not in (self.n_images, available) and self.n_images > available:  # type: ignore[operator]
+            raise Refusal(
+                f"is {self.n_images} of each class, but only {available} test images of mnist are "
+                "used: lower it, or null for all",
+                "n_images",
+            )
+        left = n_training_images(config, "mnist")
+        n_images = None if left is None else left + config.validation_images
+        for name, training in (("training", self.training), ("x", self.x)):
+            if (
+                "trained" in self.weights
+                and n_images is not None
+                and n_images < training.batch_size
+            ):
+                raise Refusal(
+                    f"is {training.batch_size}, but there are only {n_images} training images of "
+                    "mnist: lower it",
+                    f"{name}.batch_size",
+                )
 
     @model_validator(mode="after")
     def _check_example(self) -> Settings:

@@ -365,7 +365,98 @@ def test_a_text_is_the_number_that_it_spells(overlay, meant):
         ),
         (
             {"attribution_prior": {"shards": 31}},
-            "attribution_prior.shards is 31, but there are only 30 repetitions to share",
+            "attribution_prior.shards is 31, but 30 repetitions make 30 parts on the device cpu: "
+            "lower it to at most 30",
+        ),
+        (
+            {"attribution_prior": {"shards": 2}, "device": "cuda"},
+            "attribution_prior.shards is 2, but 30 repetitions make 1 parts on the device cuda",
+        ),
+        (
+            {"attribution_prior": {"settings": {"n_train": 1600}}},
+            "attribution_prior.settings.n_train is 1600, which with n_validation makes 1700 of the "
+            "1629 rows of nhefs and leaves none to test on: lower them",
+        ),
+        (
+            {"masking": {"shards": 9}},
+            "masking.shards asks for 9 shards, but only 8 have work (alexnet: 400 images in "
+            "batches of 50): ask for at most 8, or lower batch_size",
+        ),
+        (
+            {"masking": {"shards": 201, "n_images": None}},
+            "masking.shards asks for 201 shards, but only 200 have work (alexnet: 10000 images in "
+            "batches of 50)",
+        ),
+        (
+            {"accuracy": {"shards": 101}},
+            "accuracy.shards asks for 101 shards, but only 100 have work (alexnet: 10000 images",
+        ),
+        (
+            {"attribution_maps": {"shards": 5}},
+            "attribution_maps.shards asks for 5 shards, but only 4 have work (alexnet: 4 images): "
+            "ask for at most 4",
+        ),
+        (
+            {"mean_relative_difference": {"shards": 7}},
+            "mean_relative_difference.shards asks for 7 shards, but only 6 have work (alexnet: 96 "
+            "images in batches of 16)",
+        ),
+        (
+            {"masking": {"kernel_size": 57}},
+            "masking.kernel_size is 57, but the images of alexnet have 28 pixels, which a blur of "
+            "at most 55 can reflect",
+        ),
+        (
+            {"masking": {"n_images": 1}},
+            "masking.n_images leaves one image of fashion_mnist, but bootstrap intervals need two",
+        ),
+        (
+            {"masking": {"variants": ["regular"]}},
+            "masking.methods has x_gradient, but masking.variants has only regular nets, for which "
+            "it is not defined: leave it out, or add x",
+        ),
+        (
+            {"attribution_maps": {"variants": ["regular"]}},
+            "attribution_maps.methods has x_gradient, but attribution_maps.variants has only",
+        ),
+        (
+            {"ig_convergence": {"methods": ["riemann_left"]}},
+            "ig_convergence.methods is riemann_left, but must include gausslegendre",
+        ),
+        (
+            {"training": {"settings": {"batch_size": 55001}}},
+            "training.settings.batch_size does not fit networks.alexnet.regular: 55000 training "
+            "inputs are fewer than one batch of 55001: lower batch_size",
+        ),
+        (
+            {"training": {"settings": {"accumulate": 3}}},
+            "training.settings.batch_size does not fit networks.alexnet.regular: batch_size 128 "
+            "cannot be divided equally among 1 process(es) with 3 pass(es) each",
+        ),
+        (
+            {"training": {"devices": 3}},
+            "batch_size 128 cannot be divided equally among 3 process(es)",
+        ),
+        (
+            {"limit_images": 100},
+            "training.settings.batch_size does not fit networks.alexnet.regular: 100 training",
+        ),
+        (
+            {"limit_images": 3, "training": {"settings": {"batch_size": 2}}},
+            "attribution_maps.n_images is 4, but only 3 test images of fashion_mnist are used",
+        ),
+        (
+            {"networks": {"alexnet": {"geometry": "imagenet"}}},
+            "networks.alexnet.geometry is imagenet, for which alexnet needs images of at least 63 "
+            "pixels, but those of fashion_mnist have 28: use small",
+        ),
+        (
+            {"digit_conversion": {"n_images": 10001}},
+            "digit_conversion.n_images is 10001 of each class, but only 10000 test images of mnist",
+        ),
+        (
+            {"digit_conversion": {"x": {"batch_size": 60001}}},
+            "digit_conversion.x.batch_size is 60001, but there are only 60000 training images",
         ),
         (
             {"attribution_prior": {"eg_references": {"lambda": 2.0}}},

@@ -11,6 +11,7 @@ if workflow.basedir not in sys.path:
 
 from experiments.claim_list import load_claims
 from experiments.config import ConfigError, check_config, experiment_names
+from experiments.config_limits import check_scatter
 from experiments.config_source import ConfigFileError, check_config_file
 from experiments.data.catalogue import CatalogueError
 from experiments.dependencies import import_closure
@@ -24,7 +25,7 @@ from experiments.networks.origin import (
     weights_entry,
 )
 from experiments.seeds import job_seed
-from experiments.settings import catalogue
+from experiments.settings import Refusal, catalogue
 
 try:
     # Jobs read the files that the main process has checked.
@@ -34,9 +35,10 @@ try:
     # One file per data set; no other list of data sets is kept.
     CATALOGUE = catalogue()
     CONFIG = check_config(config)
+    check_scatter(CONFIG, workflow.resource_settings.overwrite_scatter)
     # From here on, every omitted key has its default.
     config.update(CONFIG.model_dump(mode="json"))
-except (CatalogueError, ConfigError, ConfigFileError) as error:
+except (CatalogueError, ConfigError, ConfigFileError, Refusal) as error:
     raise WorkflowError(str(error))
 
 # Paths are relative to the working directory, as Snakemake reports and records them.
