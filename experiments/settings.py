@@ -6,7 +6,6 @@ range and description of a value are defined in that file only.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -30,6 +29,7 @@ from experiments.methods import method, methods_for
 from experiments.names import QUADRATURES, VARIANTS
 from experiments.networks.architectures import image_architectures, torchvision_names
 from experiments.networks.architectures import printed_names as architecture_names
+from experiments.spelling import nearest
 
 __all__ = [
     "MOST",
@@ -66,7 +66,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_LONGEST_NAME = 100
 _DATASETS = Path(__file__).parents[1] / "workflow" / "datasets"
 
 
@@ -192,16 +191,6 @@ def merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]
         if isinstance(first[key], Mapping) and isinstance(second[key], Mapping):
             both[key] = merge(first[key], second[key])
     return both
-
-
-def nearest(given: object, allowed: Iterable[str]) -> str | None:
-    """Return the allowed name that a mistyped one probably stands for, or None."""
-    if not isinstance(given, str):
-        return None
-    # Long texts are no typing mistakes, and comparing them takes long.
-    spelled = {name.lower(): name for name in allowed}
-    found = difflib.get_close_matches(given[:_LONGEST_NAME].lower(), spelled, 1)
-    return spelled[found[0]] if found else None
 
 
 class OneOf:

@@ -9,7 +9,8 @@ from snakemake.exceptions import WorkflowError
 if workflow.basedir not in sys.path:
     sys.path.insert(0, workflow.basedir)
 
-from experiments.claim_list import load_claims
+from experiments.claim_list import ClaimError, load_claims
+from experiments.claim_names import check_names
 from experiments.config import ConfigError, check_config, experiment_names
 from experiments.config_limits import check_scatter
 from experiments.config_source import ConfigFileError, check_config_file
