@@ -82,10 +82,13 @@ def check_scatter(config: SharedConfig, scatter: Mapping[str, int]) -> None:
             if config.experiments is None or name in config.experiments:
                 _check_shards(config, name, shards, key)
         else:
-            try:
-                section.model_copy(update={"shards": shards}).check(config)
-            except Refusal as refusal:
-                raise Refusal(f"is not possible: shards {refusal.text}", key) from refusal
+            most = section.model_copy(update={"shards": shards}).shards_on(config.device)
+            if shards > most:
+                raise Refusal(
+                    f"asks for {shards} shards, but only {most} have repetitions to train on the "
+                    f"device {config.device}: ask for at most {most}",
+                    key,
+                )
 
 
 def _on_networks(config: SharedConfig) -> Iterator[tuple[str, OnNetworks]]:

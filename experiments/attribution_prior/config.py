@@ -81,7 +81,9 @@ class Settings(Section):
     )
     n_repetitions: Several = Field(30, description="splits of the data; the paper: 200")
     shards: Count = Field(
-        2, description="jobs that share the repetitions; the result does not depend on it"
+        2,
+        description="jobs that share the repetitions, on a GPU at most one for every 64; the "
+        "result does not depend on it",
     )
     # IG is trained for the comparison of costs alone, see integrated_gradients.
     methods: List[Annotated[str, MethodFor("attribution_prior", without=("ig",))]] = Field(
@@ -109,7 +111,7 @@ class Settings(Section):
     bootstrap: RepetitionBootstrap = part("intervals over the repetitions")
 
     def check(self, config: SharedConfig) -> None:
-        """Check that the table leaves rows to test on, and that the shards all have work."""
+        """Check that the table leaves rows to test on."""
         split = self.settings.n_train + self.settings.n_validation
         for name in filter(None, (self.dataset, self.fallback)):
             section = catalogue()[name].mortality
@@ -121,16 +123,19 @@ class Settings(Section):
                     f"{rows} rows of {name} and leaves none to test on: lower them",
                     "settings.n_train",
                 )
-        most = most_shards(self.n_repetitions, config.device)
-        if self.shards > most:
-            raise Refusal(
-                f"is {self.shards}, but {self.n_repetitions} repetitions make {most} parts on the "
-                f"device {config.device}: lower it to at most {most}",
-                "shards",
-            )
+
+    def shards_on(self, device: str) -> int:
+        """Return the number of jobs: not more than have repetitions to train on a device."""
+        return min(self.shards, most_shards(self.n_repetitions, device))
 
     @model_validator(mode="after")
     def _check_relations(self) -> Settings:
+        if self.shards > self.n_repetitions:
+            raise Refusal(
+                f"is {self.shards}, but there are only {self.n_repetitions} repetitions to share: "
+                f"lower it to at most {self.n_repetitions}",
+                "shards",
+            )
         if self.fallback == self.dataset:
             raise Refusal(
                 f"is {self.fallback}, the same as dataset: name another one, or null", "fallback"

@@ -365,12 +365,7 @@ def test_a_text_is_the_number_that_it_spells(overlay, meant):
         ),
         (
             {"attribution_prior": {"shards": 31}},
-            "attribution_prior.shards is 31, but 30 repetitions make 30 parts on the device cpu: "
-            "lower it to at most 30",
-        ),
-        (
-            {"attribution_prior": {"shards": 2}, "device": "cuda"},
-            "attribution_prior.shards is 2, but 30 repetitions make 1 parts on the device cuda",
+            "attribution_prior.shards is 31, but there are only 30 repetitions to share: lower it",
         ),
         (
             {"attribution_prior": {"settings": {"n_train": 1600}}},

@@ -35,8 +35,8 @@ def test_the_experiments_of_a_run_alone_must_fit_its_networks():
         ),
         (
             {"attribution_prior": 31},
-            "--set-scatter attribution_prior=31 is not possible: shards is 31, but 30 repetitions "
-            "make 30 parts on the device cpu: lower it to at most 30",
+            "--set-scatter attribution_prior=31 asks for 31 shards, but only 30 have repetitions "
+            "to train on the device cpu: ask for at most 30",
         ),
     ],
 )
@@ -44,6 +44,14 @@ def test_more_shards_than_work_are_refused(scatter, message):
     with pytest.raises(Refusal) as raised:
         check_scatter(check_config({}), scatter)
     assert str(raised.value) == message
+
+
+def test_on_a_gpu_repetitions_are_shared_by_blocks():
+    config = check_config({"device": "cuda", "attribution_prior": {"n_repetitions": 65}})
+    assert config.attribution_prior.shards_on("cuda") == 2
+    assert check_config({}).attribution_prior.shards_on("cuda") == 1
+    with pytest.raises(Refusal, match="asks for 3 shards, but only 2 have repetitions"):
+        check_scatter(config, {"attribution_prior": 3})
 
 
 def test_shards_with_work_are_accepted():

@@ -10,7 +10,7 @@ ROWS, FEATURES = 100, 118
 
 
 scattergather:
-    attribution_prior=PRIORS["shards"],
+    attribution_prior=CONFIG.attribution_prior.shards_on(config["device"]),
 
 
 # Does not use rule fetch_dataset, which fails if a file cannot be downloaded: here the configuration
