@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from experiments.settings import Refusal, UnknownKey, nearest, shown
+from experiments.settings import Refusal, UnknownKey, nearest, printable, shown
 
 __all__ = ["first_mistake", "yaml_number"]
 
@@ -69,7 +69,7 @@ def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _dotted(path: Sequence[int | str]) -> str:
-    return ".".join(" ".join(str(part).split()) for part in path if part != "")
+    return ".".join(printable(part) for part in path if part != "")
 
 
 def _unknown(path: Sequence[int | str], allowed: Sequence[str]) -> str:

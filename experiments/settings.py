@@ -62,6 +62,7 @@ __all__ = [
     "merge",
     "nearest",
     "part",
+    "printable",
     "shown",
 ]
 
@@ -164,6 +165,12 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def printable(key: object) -> str:
+    """Return a key on one line, control characters as Python escapes them."""
+    text = str(key)
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 def _spelled(value: Any, levels: int) -> str:
     """Spell a value down to some levels; no more of it would be shown, and it may be endless."""
     if value is None or isinstance(value, bool):
@@ -176,7 +183,7 @@ def _spelled(value: Any, levels: int) -> str:
         if levels == 0:
             return "{...}"
         first = list(value.items())[:20]
-        inner = [f"{key}: {_spelled(each, levels - 1)}" for key, each in first]
+        inner = [f"{printable(key)}: {_spelled(each, levels - 1)}" for key, each in first]
         return f"{{{', '.join(inner)}}}"
     if isinstance(value, int) and value.bit_length() > 200:
         # Python writes no integers of thousands of digits.

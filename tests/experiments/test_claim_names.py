@@ -70,7 +70,7 @@ def test_the_claims_under_test_name_what_exists(root):
 def test_a_name_that_does_not_exist_is_one_line_with_the_nearest(changes, message):
     with pytest.raises(ClaimError) as raised:
         check_names([claim(**changes)], check_config({}))
-    assert str(raised.value).startswith("claim 'the claim': ")
+    assert str(raised.value).startswith("workflow/claims.yaml: claim 'the claim': ")
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
 

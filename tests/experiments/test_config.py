@@ -239,6 +239,14 @@ def test_a_text_is_the_number_that_it_spells(overlay, meant):
         ),
         ({"networks": {"vgg16": {"dropout": float("nan")}}}, "vgg16.dropout is nan, but must be"),
         ({"networks": {"vgg16": {"dropout": "nan"}}}, "dropout is 'nan', but must be a number"),
+        (
+            {"networks": {"alexnet": {"preprocessing": {"mean": [0.0, float("nan"), 0.0]}}}},
+            "networks.alexnet.preprocessing.mean.1 is nan, but must be a number",
+        ),
+        (
+            {"networks": {"alexnet": {"settings": {"contrast": {"alphas": [float("inf")]}}}}},
+            "networks.alexnet.settings.contrast does not fit: alphas.0 is inf, but must be",
+        ),
         ({"genomics": {"strong": float("inf")}}, "genomics.strong is inf, but must be a number"),
         ({"contrast": {"alphas": [1.0, 0.0]}}, "contrast.alphas.1 is 0.0, but must be a number"),
         ({"threads": True}, "threads is true, but must be an integer of at least 1"),

@@ -1,19 +1,14 @@
 # Shared by all rules: the checked configuration, paths, and helpers for the parts of a rule.
 import os
-import sys
 from collections import defaultdict
 from functools import cache
 
 from snakemake.exceptions import WorkflowError
 
-if workflow.basedir not in sys.path:
-    sys.path.insert(0, workflow.basedir)
-
 from experiments.claim_list import ClaimError, load_claims
 from experiments.claim_names import check_names
 from experiments.config import ConfigError, check_config, experiment_names
 from experiments.config_limits import check_scatter
-from experiments.config_source import ConfigFileError, check_config_file
 from experiments.data.catalogue import CatalogueError
 from experiments.dependencies import import_closure
 from experiments.methods import method
@@ -29,17 +24,13 @@ from experiments.seeds import job_seed
 from experiments.settings import Refusal, catalogue
 
 try:
-    # Jobs read the files that the main process has checked.
-    if workflow.is_main_process:
-        for path in workflow.configfiles:
-            check_config_file(path)
     # One file per data set; no other list of data sets is kept.
     CATALOGUE = catalogue()
     CONFIG = check_config(config)
     check_scatter(CONFIG, workflow.resource_settings.overwrite_scatter)
     # From here on, every omitted key has its default.
     config.update(CONFIG.model_dump(mode="json"))
-except (CatalogueError, ConfigError, ConfigFileError, Refusal) as error:
+except (CatalogueError, ConfigError, Refusal) as error:
     raise WorkflowError(str(error))
 
 # Paths are relative to the working directory, as Snakemake reports and records them.
