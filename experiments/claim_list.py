@@ -125,9 +125,8 @@ def _mistake(error: ValidationError) -> str:
     where = ".".join(map(str, first["loc"])) or "the claim"
     said, raised = first["msg"], first.get("ctx", {}).get("error")
     if first["type"] == "extra_forbidden":
-        model = {"expect": Expectation, "published": PublishedNumber}.get(
-            str(first["loc"][0]) if len(first["loc"]) > 1 else "", Claim
-        )
+        parts: dict[str, type[_Entry]] = {"expect": Expectation, "published": PublishedNumber}
+        model = parts.get(str(first["loc"][0]) if len(first["loc"]) > 1 else "", Claim)
         names = list(model.model_fields)
         return (
             f"{where}: unknown key; allowed here: {', '.join(names)}"

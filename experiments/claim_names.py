@@ -94,8 +94,8 @@ def _check(claim: Claim, key: str, given: object, known: tuple[str, ...], which:
         near = did_you_mean(given, known)
         listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
         raise ClaimError(
-            f"workflow/claims.yaml: claim {claim.claim[:80]!r}: {key} is {given!r}, which does not exist; {which} "
-            f"{listed}{near}"
+            f"workflow/claims.yaml: claim {claim.claim[:80]!r}: {key} is {given!r}, which does not "
+            f"exist; {which} {listed}{near}"
         )
 
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator
 
 from experiments.settings import Refusal, shown
 
-__all__ = ["Folder", "OutputFolder"]
+__all__ = ["Folder", "OutputFolder", "check_mirror"]
 
 _LONGEST = 200
 _CHECKOUT = Path(__file__).resolve().parents[1]
@@ -103,6 +103,19 @@ def _writable(path: str) -> str:
             )
     # Two slashes in a row would be two different files for Snakemake.
     return os.path.normpath(expanded)
+
+
+def check_mirror(path: str | None) -> None:
+    """Refuse a mirror, as an environment variable names it, that is no folder."""
+    try:
+        missing = bool(path) and not Path(str(path)).is_dir()
+    except (OSError, ValueError):
+        missing = True
+    if missing:
+        raise Refusal(
+            f"is {shown(path)}, but there is no such folder: create it, or unset the variable",
+            "XGRADIENT_MIRROR",
+        )
 
 
 Folder = Annotated[str, AfterValidator(_readable)]

@@ -252,6 +252,8 @@ def test_a_text_is_the_number_that_it_spells(overlay, meant):
         ({"threads": True}, "threads is true, but must be an integer of at least 1"),
         ({"threads": 2.0}, "threads is 2.0, but must be an integer of at least 1"),
         ({"threads": "2.0"}, "threads is '2.0', but must be an integer of at least 1"),
+        ({"contrast": {"alphas": ["010"]}}, "contrast.alphas.0 is '010', but must be a number"),
+        ({"threads": "010"}, "threads is '010', but must be an integer of at least 1"),
         ({"threads": "1_0"}, "threads is '1_0', but must be an integer of at least 1"),
         ({"threads": 10**9 + 1}, "threads is 1000000001, but must be an integer of at least 1 and"),
         (

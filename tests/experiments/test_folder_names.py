@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from experiments.config import ConfigError, check_config
+from experiments.folder_names import check_mirror
+from experiments.settings import Refusal
 
 
 @pytest.mark.parametrize(
@@ -76,3 +78,12 @@ def test_results_are_not_among_the_downloads():
         with pytest.raises(ConfigError, match=r"config: results is .* folder of the downloads"):
             check_config(given)
     assert check_config({"data": "results/data"}).data == "results/data"
+
+
+def test_a_mirror_is_a_folder(tmp_path):
+    for nothing in (None, "", str(tmp_path)):
+        check_mirror(nothing)
+    (tmp_path / "file").touch()
+    for wrong in (str(tmp_path / "file"), str(tmp_path / "missing"), "x" * 5000, "a\0b"):
+        with pytest.raises(Refusal, match=r"^XGRADIENT_MIRROR is '.*, but there is no such folder"):
+            check_mirror(wrong)

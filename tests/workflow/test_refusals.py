@@ -58,9 +58,9 @@ def project(root, tmp_path_factory):
             "scope: exact\n  scope: exact",
             "'scope' is given",
         ),
-        ("workflow/claims.yaml", "table: accuracy", "table: acuracy", "did you mean accuracy?"),
+        ("workflow/claims.yaml", "table: accuracy", "table: accuracyy", "did you mean accuracy?"),
         ("workflow/datasets/mnist.yaml", "shape: [28, 28]", "shape: [28, x]", "images.shape.1 is"),
-        ("workflow/datasets/mnist.yaml", "title:", "titel:", "did you mean title?"),
+        ("workflow/datasets/mnist.yaml", "title:", "titlee:", "did you mean title?"),
         ("workflow/datasets/nhefs.yaml", "rows: 1629", "rows: 1629.5", "mortality.rows is 1629.5"),
         ("config.yaml", "seed: 0", "seed: 0\nseed: 1", "seed is given again"),
         (

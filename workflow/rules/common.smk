@@ -11,6 +11,7 @@ from experiments.config import ConfigError, check_config, experiment_names
 from experiments.config_limits import check_scatter
 from experiments.data.catalogue import CatalogueError
 from experiments.dependencies import import_closure
+from experiments.folder_names import check_mirror
 from experiments.methods import method
 from experiments.networks.architectures import architecture
 from experiments.networks.origin import (
@@ -27,6 +28,8 @@ try:
     # One file per data set; no other list of data sets is kept.
     CATALOGUE = catalogue()
     CONFIG = check_config(config)
+    if workflow.is_main_process:
+        check_mirror(os.environ.get("XGRADIENT_MIRROR"))
     check_scatter(CONFIG, workflow.resource_settings.overwrite_scatter)
     # From here on, every omitted key has its default.
     config.update(CONFIG.model_dump(mode="json"))
