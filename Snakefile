@@ -6,6 +6,9 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+include: "workflow/rules/config_files.smk"
+
+
 # Next to this file, not in the working directory, so that a run in another folder finds it, too.
 configfile: f"{workflow.basedir}/config.yaml"
 

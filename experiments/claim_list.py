@@ -6,16 +6,21 @@ Kept apart from their judge, `experiments.claims`: the workflow reads the list a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from experiments.config_numbers import read_text
+from experiments.data.entries import read_yaml
+from experiments.spelling import did_you_mean
 
 __all__ = ["Claim", "ClaimError", "Expectation", "PublishedNumber", "load_claims"]
 
 Value = str | int | float | bool
 Selection = dict[str, Value | Annotated[list[Value], Field(min_length=1)]]
 Names = Annotated[list[str], Field(min_length=1)]
+
+_LONGEST = 80
 
 
 class ClaimError(ValueError):
@@ -40,6 +45,12 @@ class Expectation(_Entry):
     within: float | None = Field(None, ge=0)
     equals: float | None = None
     same: Literal[True] | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_text(cls, value: Any) -> Any:
+        """Take 1e-3 as a number, though YAML reads it as a text."""
+        return read_text(value)
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Expectation:
@@ -106,6 +117,27 @@ class Claim(_Entry):
         return self
 
 
+def _mistake(error: ValidationError) -> str:
+    """Describe the first mistake in a claim: the key, what is wrong, what was given."""
+    errors = error.errors()
+    # Unknown keys first: a misspelt key can be the cause of the other mistakes.
+    first = min(errors, key=lambda each: each["type"] != "extra_forbidden")
+    where = ".".join(map(str, first["loc"])) or "the claim"
+    said, raised = first["msg"], first.get("ctx", {}).get("error")
+    if first["type"] == "extra_forbidden":
+        parts: dict[str, type[_Entry]] = {"expect": Expectation, "published": PublishedNumber}
+        model = parts.get(str(first["loc"][0]) if len(first["loc"]) > 1 else "", Claim)
+        names = list(model.model_fields)
+        return (
+            f"{where}: unknown key; allowed here: {', '.join(names)}"
+            f"{did_you_mean(first['loc'][-1], names)}"
+        )
+    if raised is not None or first["type"] == "missing":
+        return f"{where}: {said if raised is None else raised}"
+    given = repr(first["input"])
+    return f"{where}: {said}, got {given if len(given) <= 60 else f'{given[:57]}...'}"
+
+
 def load_claims(path: str | Path) -> list[Claim]:
     """Read the list of claims and check it.
 
@@ -114,7 +146,12 @@ def load_claims(path: str | Path) -> list[Claim]:
     ClaimError
         In one line: the file, the claim, the key, and what is wrong with it.
     """
-    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    try:
+        entries = read_yaml(path)
+    except FileNotFoundError as error:
+        raise ClaimError(f"{path}: there is no such file: put the list of claims there") from error
+    except ValueError as error:
+        raise ClaimError(f"{path}: {error}") from error
     if not isinstance(entries, list) or not entries:
         raise ClaimError(f"{path}: must be a list of claims")
     claims = []
@@ -122,10 +159,8 @@ def load_claims(path: str | Path) -> list[Claim]:
         try:
             claims.append(Claim.model_validate(entry))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the claim"
             name = entry.get("claim", "") if isinstance(entry, dict) else ""
             raise ClaimError(
-                f"{path}: claim {position} {name!r}: {where}: {first['msg']}"
+                f"{path}: claim {position} {str(name)[:_LONGEST]!r}: {_mistake(error)}"
             ) from error
     return claims

@@ -181,7 +181,7 @@ def judge(
             values = pairs[column] - pairs[column + OTHER]
         labels = _labels(pairs, column, *claim.rows, *keys)
     if values.empty:
-        return Verdict(NOT_TESTABLE, remark="this run measured no such case")
+        return Verdict(NOT_TESTABLE, remark=_why_no_case(claim, table))
     fine = _meets(values, claim.expect)
     failing = [text for text, holds in zip(labels, fine, strict=True) if not holds]
     failing = list(dict.fromkeys(failing))
@@ -270,6 +270,16 @@ def _select(claim: Claim, table: pd.DataFrame, where: Mapping[str, Any]) -> pd.D
             raise ClaimError(f"claim {claim.claim!r}: there is no column {name!r}")
         chosen &= table[name].isin(wanted if isinstance(wanted, list) else [wanted])
     return table[chosen]
+
+
+def _why_no_case(claim: Claim, table: pd.DataFrame) -> str:
+    """Say which of the values that a claim is about this run does not have."""
+    for where in (claim.rows, claim.against or {}):
+        for name, wanted in where.items():
+            if not table[name].isin(wanted if isinstance(wanted, list) else [wanted]).any():
+                found = ", ".join(sorted(map(str, table[name].unique())))
+                return f"about {name} {_listed(wanted)}, this run has {found}"
+    return "this run measured no such case"
 
 
 def _listed(wanted: object) -> str:

@@ -209,7 +209,7 @@ def _scalar(value: Any) -> str:
         return yaml_number(value)
     if isinstance(value, str):
         plain = _PLAIN.fullmatch(value) and yaml.safe_load(value) == value
-        return value if plain else json.dumps(value)
+        return value if plain else json.dumps(value, ensure_ascii=False)
     return str(value)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -11,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from experiments.settings import Refusal, UnknownKey, nearest, shown
+from experiments.settings import Refusal, UnknownKey, nearest, printable, shown
 
 __all__ = ["first_mistake", "yaml_number"]
 
@@ -61,7 +60,7 @@ def first_mistake(error: ValidationError, model: type[BaseModel], given: object)
         return _unknown(keys, _keys(_schema_at(schema, keys[:-1])))
     value = _value_at(given, path, first["input"])
     expected = _expected(_schema_at(schema, path))
-    return f"{_dotted(path) or 'the content'} {_given(value, expected)}, but must be {expected}"
+    return f"{_dotted(path) or 'the content'} is {shown(value)}, but must be {expected}"
 
 
 @cache
@@ -70,29 +69,13 @@ def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _dotted(path: Sequence[int | str]) -> str:
-    return ".".join(" ".join(str(part).split()) for part in path if part != "")
+    return ".".join(printable(part) for part in path if part != "")
 
 
 def _unknown(path: Sequence[int | str], allowed: Sequence[str]) -> str:
     near = nearest(path[-1], allowed)
     hint = f"did you mean {near}? " if near else ""
     return f"unknown key {_dotted(path)!r}; {hint}allowed here: {', '.join(allowed)}"
-
-
-def _given(value: object, expected: str) -> str:
-    """Return the value, with the right spelling if it is a number written as a string."""
-    number = re.search(r"\b(integer|number)\b", expected)
-    if number and isinstance(value, str):
-        try:
-            meant = float(value)
-        except ValueError:
-            meant = math.nan
-        if not math.isfinite(meant):
-            return f"is {shown(value)}"
-        if number[1] == "integer" and meant.is_integer():
-            return f"is the string {value!r} (write {int(meant)})"
-        return f"is {value!r}, which YAML reads as a string (write {yaml_number(meant)})"
-    return f"is {shown(value)}"
 
 
 def _value_at(given: object, path: Sequence[int | str], otherwise: object) -> object:

@@ -6,7 +6,6 @@ range and description of a value are defined in that file only.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -20,18 +19,24 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    ValidationInfo,
+    field_validator,
 )
 
+from experiments.config_numbers import allows_null, allows_text, read_text
 from experiments.data.catalogue import Dataset, load_catalogue
 from experiments.methods import method, methods_for
 from experiments.names import QUADRATURES, VARIANTS
 from experiments.networks.architectures import image_architectures, torchvision_names
 from experiments.networks.architectures import printed_names as architecture_names
+from experiments.spelling import nearest
 
 __all__ = [
+    "MOST",
     "Architecture",
     "Bootstrap",
     "Count",
+    "CountFrom0",
     "Fraction",
     "FractionBelowOne",
     "ImageDataset",
@@ -57,6 +62,7 @@ __all__ = [
     "merge",
     "nearest",
     "part",
+    "printable",
     "shown",
 ]
 
@@ -113,6 +119,18 @@ class Section(BaseModel):
     POSITION: ClassVar[int] = 1000
     """Place of an experiment in config.yaml and in the report; equal ones in alphabetical order."""
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_text(cls, value: Any, info: ValidationInfo) -> Any:
+        """Take 1e-3 as a number, though YAML reads it as a text; see `config_numbers`."""
+        null, text = _kinds_of(cls, str(info.field_name))
+        if value == "null" and null:
+            return None
+        return value if text else read_text(value)
+
+    SPLIT_DATASETS: ClassVar[tuple[str, ...]] = ()
+    """Data sets whose training images an experiment splits, other than those of the networks."""
+
     def check(self, config: Any) -> None:
         """Check the section against other sections.
 
@@ -128,6 +146,13 @@ class Section(BaseModel):
         """
 
 
+@cache
+def _kinds_of(model: type[Section], name: str) -> tuple[bool, bool]:
+    """Whether a key may be null, and whether it may be, or hold, a text."""
+    annotation = model.model_fields[name].annotation
+    return allows_null(annotation), allows_text(annotation)
+
+
 def part(description: str = "", default: dict[str, Any] | None = None) -> Any:
     """Declare a field that holds a `Section`, by default with the defaults of all its keys."""
     # A mapping and not an instance, so that a default is checked, and named, like any other value.
@@ -136,11 +161,34 @@ def part(description: str = "", default: dict[str, Any] | None = None) -> Any:
 
 def shown(value: Any) -> str:
     """Return a value as YAML spells it, strings in quotes, shortened to 60 characters."""
+    text = _spelled(value, 3)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def printable(key: object) -> str:
+    """Return a key on one line, control characters as Python escapes them."""
+    text = str(key)
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def _spelled(value: Any, levels: int) -> str:
+    """Spell a value down to some levels; no more of it would be shown, and it may be endless."""
     if value is None or isinstance(value, bool):
         return str({None: "null", True: "true", False: "false"}[value])
-    is_list = isinstance(value, (list, tuple))
-    text = f"[{', '.join(map(shown, value))}]" if is_list else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    if isinstance(value, (list, tuple)):
+        if levels == 0:
+            return "[...]"
+        return f"[{', '.join(_spelled(each, levels - 1) for each in value[:20])}]"
+    if isinstance(value, Mapping):
+        if levels == 0:
+            return "{...}"
+        first = list(value.items())[:20]
+        inner = [f"{printable(key)}: {_spelled(each, levels - 1)}" for key, each in first]
+        return f"{{{', '.join(inner)}}}"
+    if isinstance(value, int) and value.bit_length() > 200:
+        # Python writes no integers of thousands of digits.
+        return "an integer of more than 60 digits"
+    return repr(value)
 
 
 def merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,13 +198,6 @@ def merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]
         if isinstance(first[key], Mapping) and isinstance(second[key], Mapping):
             both[key] = merge(first[key], second[key])
     return both
-
-
-def nearest(given: object, allowed: Iterable[str]) -> str | None:
-    """Return the allowed name that a mistyped one probably stands for, or None."""
-    if not isinstance(given, str):
-        return None
-    return next(iter(difflib.get_close_matches(given, list(allowed), 1)), None)
 
 
 class OneOf:
@@ -262,8 +303,11 @@ List = Annotated[
 ]
 """A list of different values."""
 
-Count = Annotated[int, Field(ge=1)]
-Several = Annotated[int, Field(ge=2)]
+# Far more than any of them can be: larger numbers fail in a job, or Snakemake plans for hours.
+MOST = 10**9
+CountFrom0 = Annotated[int, Field(ge=0, le=MOST)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Several = Annotated[int, Field(ge=2, le=MOST)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 FractionBelowOne = Annotated[float, Field(gt=0, lt=1)]
@@ -358,7 +402,14 @@ class Bootstrap(Section):
 
 def check_methods_fit(methods: Iterable[str], variants: Iterable[str], where: str) -> None:
     """Refuse methods none of which is defined for regular nets, if these are to be measured."""
-    keys = tuple(methods)
+    keys, variants = tuple(methods), tuple(variants)
+    without_nets = [key for key in keys if method(key).homogeneous and set(variants) == {"regular"}]
+    if without_nets and len(without_nets) < len(keys):
+        raise Refusal(
+            f"has {', '.join(without_nets)}, but {where} has only regular nets, for which it is "
+            "not defined: leave it out, or add x",
+            "methods",
+        )
     if "regular" in variants and all(method(key).homogeneous for key in keys):
         alone = " alone" if len(keys) == 1 else ""
         verb = "is" if len(keys) == 1 else "are"

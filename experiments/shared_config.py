@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from experiments.config_limits import check_limits
 from experiments.config_messages import first_mistake
+from experiments.folder_names import Folder, OutputFolder
 from experiments.networks.config import Networks, Training
 from experiments.settings import (
+    MOST,
     Count,
     List,
-    Must,
     OneOf,
     Refusal,
     Section,
@@ -29,12 +32,6 @@ def _folder_datasets() -> tuple[str, ...]:
     return tuple(name for name, entry in catalogue().items() if entry.image_form == "folders")
 
 
-Folder = Annotated[
-    str,
-    Must(lambda path: path.isprintable() and path.strip() == path != "", "the path of a folder"),
-]
-
-
 ImageFolders = Annotated[str, OneOf(_folder_datasets)]
 
 
@@ -44,8 +41,8 @@ class SharedConfig(Section):
     HEADLINES: ClassVar = {"results": "where and how", "validation_images": "data"}
     """Headlines in config.yaml, by the key that they stand above."""
 
-    results: Folder = Field("results", description="folder for everything generated")
-    data: Folder = Field(
+    results: OutputFolder = Field("results", description="folder for everything generated")
+    data: OutputFolder = Field(
         "data", description="folder for downloaded files; kept when results are deleted"
     )
     experiments: List[str] | None = Field(
@@ -57,7 +54,7 @@ class SharedConfig(Section):
         "data set that is not listed is looked for in the folder of its name in data",
     )
     seed: int = Field(
-        0, ge=0, description="every job derives its own seed from this one and its name"
+        0, ge=0, lt=2**63, description="every job derives its own seed from this one and its name"
     )
     device: Literal["cpu", "cuda"] = Field(
         "cpu", description="cuda also asks the scheduler for one GPU per job"
@@ -66,6 +63,7 @@ class SharedConfig(Section):
     validation_images: int = Field(
         5000,
         ge=10,
+        le=MOST,
         description="split off the training images, stratified; select the best epoch",
     )
     limit_images: Count | None = Field(
@@ -155,10 +153,16 @@ class SharedConfig(Section):
         n_classes = catalogue()[dataset].n_classes
         if n_classes is not None and wanted > n_classes:
             raise Refusal(f"is {wanted}, but {dataset} has only {n_classes} classes", key)
+        n_images = self.n_test_images(dataset)
+        if n_images is not None and wanted > n_images:
+            raise Refusal(
+                f"is {wanted}, but only {n_images} test images of {dataset} are used: lower it, or "
+                "raise limit_images",
+                key,
+            )
 
     @model_validator(mode="after")
     def _check_sections(self) -> SharedConfig:
-        self._check_validation_images()
         experiments = [
             name
             for name in type(self).model_fields
@@ -172,6 +176,8 @@ class SharedConfig(Section):
                     f"is {experiment!r}, but must be one of {', '.join(experiments)}{hint}",
                     f"experiments.{number}",
                 )
+        self._check_folders()
+        self._check_validation_images()
         for network, net in self.networks.used.items():
             for experiment in net.settings:
                 if experiment not in experiments:
@@ -188,18 +194,32 @@ class SharedConfig(Section):
                 getattr(self, name).check(self)
             except Refusal as refusal:
                 raise Refusal(refusal.text, f"{name}.{refusal.key}") from refusal
+        check_limits(self)
         return self
+
+    def _check_folders(self) -> None:
+        """Results are deleted to start anew, downloads are not."""
+        if Path(self.results).resolve().is_relative_to(Path(self.data).resolve()):
+            raise Refusal(
+                f"is {self.results!r}, which is in the folder of the downloads, data: name another "
+                "one",
+                "results",
+            )
 
     def _check_validation_images(self) -> None:
         """Both parts of the training images need one image of each class."""
         trained = {net.dataset for net in self.networks.used.values() if net.is_trained}
+        trained |= {
+            dataset
+            for experiment in self.experiments or type(self).model_fields
+            for dataset in getattr(getattr(self, experiment), "SPLIT_DATASETS", ())
+        }
         for dataset in sorted(trained):
             entry = catalogue()[dataset]
             count, n_classes = entry.image_count("train"), entry.n_classes
-            if count is None or n_classes is None:
+            if count is None:
                 continue
-            if self.limit_images is not None:
-                count = min(count, self.limit_images)
+            n_classes = n_classes or 1
             if not n_classes <= self.validation_images <= count - n_classes:
                 raise Refusal(
                     f"is {self.validation_images}, but of {count} training images of {n_classes} "

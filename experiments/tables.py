@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from experiments.markup import latex_text, markdown_cell, markdown_text
 
 __all__ = [
     "LABELS",
@@ -153,15 +154,15 @@ def export_table(
     notes : sequence of str
         Remarks below the table.
     """
-    text = [caption, "", shown.to_markdown(index=False, disable_numparse=True), ""]
-    text += [f"{note}\n" for note in notes]
+    cells = shown.map(markdown_cell).rename(columns=markdown_cell)
+    text = [markdown_text(caption), "", cells.to_markdown(index=False, disable_numparse=True), ""]
+    text += [f"{markdown_text(note)}\n" for note in notes]
     Path(markdown).write_text("\n".join(text))
     table = shown.style.hide(axis="index").format(escape="latex")
     table = table.format_index(escape="latex", axis="columns")
     # Escaped like the cells: names of data sets hold underscores.
-    safe = re.sub(r"([_%&#$])", r"\\\1", caption)
-    body = table.to_latex(caption=safe, hrules=True, position_float="centering")
-    comments = "".join(f"% {note}\n" for note in notes)
+    body = table.to_latex(caption=latex_text(caption), hrules=True, position_float="centering")
+    comments = "".join(f"% {' '.join(note.split())}\n" for note in notes)
     Path(latex).write_text(comments + body)
 
 

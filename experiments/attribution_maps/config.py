@@ -27,8 +27,8 @@ class Settings(OnNetworks):
     networks: List[str] | None = Field(
         ("alexnet", "squeezenet1_1"), description="a figure each, among networks.use"
     )
-    n_images: int = Field(
-        4, ge=1, description="number of classes; the first test image of each is shown"
+    n_images: Count = Field(
+        4, description="number of classes; the first test image of each is shown"
     )
     alphas: List[Positive] = Field((1.0, 0.5, 0.1), description="factors on the normalised image")
     methods: List[Annotated[str, MethodFor("attribution_maps")]] = Field(

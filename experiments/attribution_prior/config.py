@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from experiments.attribution_prior.blocks import most_shards
 from experiments.settings import (
     Bootstrap,
     Count,
@@ -17,8 +18,10 @@ from experiments.settings import (
     RepeatableList,
     Section,
     Several,
+    catalogue,
     part,
 )
+from experiments.shared_config import SharedConfig
 
 __all__ = ["Settings"]
 
@@ -78,7 +81,9 @@ class Settings(Section):
     )
     n_repetitions: Several = Field(30, description="splits of the data; the paper: 200")
     shards: Count = Field(
-        2, description="jobs that share the repetitions; the result does not depend on it"
+        2,
+        description="jobs that share the repetitions, on a GPU at most one for every 64; the "
+        "result does not depend on it",
     )
     # IG is trained for the comparison of costs alone, see integrated_gradients.
     methods: List[Annotated[str, MethodFor("attribution_prior", without=("ig",))]] = Field(
@@ -105,8 +110,32 @@ class Settings(Section):
     integrated_gradients: IntegratedGradients = part("for the comparison of costs alone")
     bootstrap: RepetitionBootstrap = part("intervals over the repetitions")
 
+    def check(self, config: SharedConfig) -> None:
+        """Check that the table leaves rows to test on."""
+        split = self.settings.n_train + self.settings.n_validation
+        for name in filter(None, (self.dataset, self.fallback)):
+            section = catalogue()[name].mortality
+            rows = None if section is None else section.rows
+            # Both classes must be among them.
+            if rows is not None and split > rows - 2:
+                raise Refusal(
+                    f"is {self.settings.n_train}, which with n_validation makes {split} of the "
+                    f"{rows} rows of {name} and leaves none to test on: lower them",
+                    "settings.n_train",
+                )
+
+    def shards_on(self, device: str) -> int:
+        """Return the number of jobs: not more than have repetitions to train on a device."""
+        return min(self.shards, most_shards(self.n_repetitions, device))
+
     @model_validator(mode="after")
     def _check_relations(self) -> Settings:
+        if self.shards > self.n_repetitions:
+            raise Refusal(
+                f"is {self.shards}, but there are only {self.n_repetitions} repetitions to share: "
+                f"lower it to at most {self.n_repetitions}",
+                "shards",
+            )
         if self.fallback == self.dataset:
             raise Refusal(
                 f"is {self.fallback}, the same as dataset: name another one, or null", "fallback"
@@ -118,11 +147,6 @@ class Settings(Section):
                     "others are compared",
                     "methods",
                 )
-        if self.shards > self.n_repetitions:
-            raise Refusal(
-                f"is {self.shards}, but there are only {self.n_repetitions} repetitions to share",
-                "shards",
-            )
         if self.eg_references.strength not in self.lambdas:
             raise Refusal(
                 f"is {self.eg_references.strength}, but must be one of "

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from experiments.attribution_prior.blocks import BLOCK
 from experiments.attribution_prior.settings import WITHOUT_PRIOR, PriorSettings
 from experiments.attribution_prior.training import train_repetitions
 
@@ -36,9 +37,6 @@ COLUMNS = (
 """One row per training. ``n_gradients``: gradients per training row and step that the prior takes;
 ``epoch``: the selected one, to which the three scores belong; ``seconds``: processor time of the
 training on a CPU, wall time elsewhere."""
-
-# Networks trained at a time. On a CPU one fits the cache; on a GPU it takes many to use the device.
-_BLOCK = {"cpu": 1, "cuda": 64}
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ def shard_repetitions(n_repetitions: int, scatter_item: str, device: str) -> lis
         If there are more shards than blocks.
     """
     shard, n_shards = map(int, scatter_item.split("-of-"))
-    size = _BLOCK[device]
+    size = BLOCK[device]
     starts = range(0, n_repetitions, size)
     if n_shards > len(starts):
         raise ValueError(
@@ -204,7 +202,7 @@ def train_shard(
             seed=seed,
             feature_names=feature_names,
             device=device,
-            chunk_size=_BLOCK[device.type],
+            chunk_size=BLOCK[device.type],
         )
         scores = {
             "epoch": result.epoch,

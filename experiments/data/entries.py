@@ -13,6 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from experiments.spelling import did_you_mean
+
 __all__ = [
     "Compression",
     "Count",
@@ -125,8 +127,10 @@ def read_yaml(path: str | Path) -> Any:
     try:
         # A subclass of the safe loader: it makes plain values and no objects.
         return yaml.load(Path(path).read_text(encoding="utf-8"), _UniqueKeys)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ValueError(f"not valid YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise ValueError("not valid YAML: nested too deep; look for missing brackets") from error
 
 
 def _key(location: tuple[int | str, ...]) -> str:
@@ -157,7 +161,8 @@ def first_problem(error: ValidationError) -> str:
     raised = context.get("error")
     if isinstance(raised, _UnknownKey):
         where = f"{key}.{raised.key}" if key else raised.key
-        return f"unknown key {where!r}; allowed here: {', '.join(raised.allowed)}"
+        near = did_you_mean(raised.key, raised.allowed)
+        return f"unknown key {where!r}; allowed here: {', '.join(raised.allowed)}{near}"
     if first["type"] == "missing":
         return f"{key} is missing"
     if isinstance(raised, _NotAllowed):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from experiments.data.entries import Entry, FileName, Text, matching
+from experiments.data.entries import Count, Entry, FileName, Text, matching
 
 __all__ = ["FollowUpLabels", "LabelColumn", "LabelFile", "Labels", "Mortality"]
 
@@ -97,6 +97,8 @@ class Mortality(Entry):
         Name of the file of features, ``.csv`` or ``.dta``.
     labels : LabelColumn, LabelFile or FollowUpLabels
         Where the labels are.
+    rows : int, optional
+        Number of participants that are used, so that a split of more is refused before any job.
     index_column : int, optional
         Position of a column that only numbers the rows.
     note : str, optional
@@ -113,6 +115,7 @@ class Mortality(Entry):
 
     table: Annotated[FileName, matching(r".*\.(csv|dta)", "the name of a .csv or .dta file")]
     labels: Labels
+    rows: Count | None = None
     index_column: Annotated[int, Field(strict=True, ge=0)] | None = None
     note: Text | None = None
     leaks: dict[Text, Text] = Field(default_factory=dict)

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from experiments.config_limits import n_training_images
 from experiments.settings import (
     Count,
+    CountFrom0,
     List,
     MethodFor,
     Must,
@@ -18,6 +20,7 @@ from experiments.settings import (
     part,
     shown,
 )
+from experiments.shared_config import SharedConfig
 
 __all__ = ["Settings"]
 
@@ -36,7 +39,7 @@ Task = Annotated[
 class Training(Section):
     """Adam on all 60,000 images; the last epoch is kept."""
 
-    epochs: int = Field(5, ge=0, description="passes over the training images")
+    epochs: CountFrom0 = Field(5, description="passes over the training images")
     batch_size: Count = Field(128, description="images per step")
     learning_rate: Positive = Field(
         5e-3, description="largest of the schedule; the paper: 1.0e-3, constant"
@@ -50,7 +53,7 @@ class Training(Section):
 class XTraining(Training):
     """The same for the X-DNN."""
 
-    epochs: int = Field(1, ge=0, description="passes over the training images")
+    epochs: CountFrom0 = Field(1, description="passes over the training images")
     learning_rate: Positive = Field(2e-3, description="largest of the schedule")
 
 
@@ -69,6 +72,7 @@ class Settings(Section):
     """Digit conversion of DeepLIFT on MNIST (Shrikumar et al. 2017, Sec. 4.1)."""
 
     POSITION = 70
+    SPLIT_DATASETS = ("mnist",)
 
     weights: List[Weights] = Field(
         ("trained",),
@@ -113,6 +117,29 @@ class Settings(Section):
         "stripped"
     )
     example: Example = part("the image of the figure")
+
+    def check(self, config: SharedConfig) -> None:
+        """Check that there are enough images for a batch, and of every class."""
+        available = config.n_test_images("mnist")
+        if None not in (self.n_images, available) and self.n_images > available:  # type: ignore[operator]
+            raise Refusal(
+                f"is {self.n_images} of each class, but only {available} test images of mnist are "
+                "used: lower it, or null for all",
+                "n_images",
+            )
+        left = n_training_images(config, "mnist")
+        n_images = None if left is None else left + config.validation_images
+        for name, training in (("training", self.training), ("x", self.x)):
+            if (
+                "trained" in self.weights
+                and n_images is not None
+                and n_images < training.batch_size
+            ):
+                raise Refusal(
+                    f"is {training.batch_size}, but there are only {n_images} training images of "
+                    "mnist: lower it",
+                    f"{name}.batch_size",
+                )
 
     @model_validator(mode="after")
     def _check_example(self) -> Settings:

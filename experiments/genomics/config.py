@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from experiments.settings import (
+    MOST,
     Count,
     Fraction,
     List,
@@ -59,12 +60,14 @@ class Settings(Section):
         2000, description="simulated sequences of each class: neither motif, GATA, TAL, both"
     )
     # From 153 on, three instances of both motifs always find room.
-    length: int = Field(200, ge=153, description="bases")
+    length: int = Field(200, ge=153, le=MOST, description="bases")
     background: Frequencies = Field(
         (0.3, 0.2, 0.2, 0.3), description="A, C, G, T; used in simulation, reference and log-odds"
     )
-    validation_sequences: int = Field(800, ge=10, description="select the best epoch")
-    test_sequences: int = Field(800, ge=10, description="as many as in the released test split")
+    validation_sequences: int = Field(800, ge=10, le=MOST, description="select the best epoch")
+    test_sequences: int = Field(
+        800, ge=10, le=MOST, description="as many as in the released test split"
+    )
     training: Training = part("Adam, one cycle of the learning rate")
     methods: List[Annotated[str, MethodFor("genomics")]] = Field(
         (

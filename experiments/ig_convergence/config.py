@@ -49,6 +49,12 @@ class Settings(OnNetworks):
 
     @model_validator(mode="after")
     def _check_steps(self) -> Settings:
+        if "gausslegendre" not in self.methods:
+            raise Refusal(
+                f"is {', '.join(self.methods)}, but must include gausslegendre, the rule of which "
+                "the table counts the steps",
+                "methods",
+            )
         for rule in self.methods:
             check_quadrature(rule, max(self.n_steps))
         if max(self.n_steps) >= self.reference_steps:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from experiments.config_limits import image_side
 from experiments.settings import (
     Bootstrap,
     Count,
@@ -55,8 +56,8 @@ class Examples(Section):
     """Masked images to look at."""
 
     variant: Variant = Field("x", description="net to explain")
-    n_images: int = Field(
-        2, ge=1, description="number of classes; the first test image of each is shown"
+    n_images: Count = Field(
+        2, description="number of classes; the first test image of each is shown"
     )
     fractions: List[Fraction] = Field((0.01, 0.05, 0.2, 1.0), description="of pixels kept")
 
@@ -116,7 +117,8 @@ class Settings(OnNetworks):
     @model_validator(mode="after")
     def _check_methods(self) -> Settings:
         check_methods_fit(self.methods, self.variants, "masking.variants")
-        check_methods_fit(self.methods, [self.examples.variant], "masking.examples.variant")
+        if self.examples.variant not in self.variants:
+            check_methods_fit(self.methods, [self.examples.variant], "masking.examples.variant")
         return self
 
     def check(self, config: SharedConfig) -> None:
@@ -125,3 +127,28 @@ class Settings(OnNetworks):
         for network in config.networks_of("masking"):
             examples = config.settings_of("masking", network).examples
             config.check_enough_classes(examples.n_images, network, "examples.n_images")
+            settings = config.settings_of("masking", network)
+            net = config.networks.used[network]
+            _check_kernel(settings.kernel_size, network, image_side(net))
+            _check_several(settings.n_images, net.dataset, config.n_test_images(net.dataset))
+
+
+def _check_kernel(kernel_size: int | None, network: str, side: int | None) -> None:
+    """Refuse a blur that reflects more pixels at the border than an image has."""
+    if kernel_size is not None and side is not None and kernel_size // 2 >= side:
+        raise Refusal(
+            f"is {kernel_size}, but the images of {network} have {side} pixels, which a blur of at "
+            f"most {2 * side - 1} can reflect: lower it, or null for 51/224 of the side",
+            "kernel_size",
+        )
+
+
+def _check_several(n_images: int | None, dataset: str, known: int | None) -> None:
+    """Refuse a single image: it has no interval."""
+    numbers = [number for number in (n_images, known) if number is not None]
+    if numbers and min(numbers) < 2:
+        raise Refusal(
+            f"leaves one image of {dataset}, but bootstrap intervals need two: raise n_images or "
+            "limit_images",
+            "n_images",
+        )

@@ -18,6 +18,7 @@ from experiments.networks.origin import (
 from experiments.settings import (
     Architecture,
     Count,
+    CountFrom0,
     ImageDataset,
     List,
     Positive,
@@ -93,8 +94,8 @@ class Optimisation(Section):
     horizontal_flip: bool = Field(True, description="mirror training images at random")
     channels_last: bool = Field(True, description="memory layout; changes only the speed")
     compile: bool = Field(False, description="torch.compile; the same numbers up to rounding")
-    workers: int = Field(
-        0, ge=0, description="processes per device that read images; 0: the training process"
+    workers: CountFrom0 = Field(
+        0, description="processes per device that read images; 0: the training process"
     )
 
 
@@ -103,7 +104,7 @@ class Schedule(Section):
 
     INLINE = True
 
-    epochs: int = Field(3, ge=0, description="passes over the training images")
+    epochs: CountFrom0 = Field(3, description="passes over the training images")
     learning_rate: Positive = Field(3e-3, description="largest of the schedule")
     mixup: Positive | None = Field(
         None, description="alpha of the Beta distribution that mixes pairs of images; null: none"
@@ -121,7 +122,7 @@ class XSchedule(Schedule):
         description="stripped: fine-tune the regular net without its biases; scratch: train the "
         "X-DNN from the start, as the paper did",
     )
-    epochs: int = Field(1, ge=0, description="passes over the training images")
+    epochs: CountFrom0 = Field(1, description="passes over the training images")
     learning_rate: Positive = Field(1.5e-3, description="largest of the schedule")
 
 

@@ -193,10 +193,12 @@ def test_names_that_do_not_exist_are_named(changes, message):
 @pytest.mark.parametrize(
     ("changes", "key", "message"),
     [
-        ({"expects": {"at_most": 1}}, "expects", "Extra inputs are not permitted"),
-        ({"expect": {"at_least_": 1}}, "expect.at_least_", "Extra inputs are not permitted"),
+        ({"expects": {"at_most": 1}}, "expects", "unknown key; allowed here: claim, source"),
+        ({"expect": {"at_least_": 1}}, "expect.at_least_", "did you mean at_least?"),
         ({"expect": {"at_most": math.nan}}, "expect.at_most", "should be a finite number"),
-        ({"expect": {"at_most": "1e-3"}}, "expect.at_most", "should be a valid number"),
+        ({"expect": {"at_most": math.inf}}, "expect.at_most", "finite number, got inf"),
+        ({"not_where_both": math.nan}, "not_where_both", "should be a finite number, got nan"),
+        ({"expect": {"at_most": "1e-3x"}}, "expect.at_most", "a valid number, got '1e-3x'"),
         ({"expect": {"within": -1}}, "expect.within", "greater than or equal to 0"),
         ({"expect": {"same": False}}, "expect.same", "should be True"),
         ({"expect": {}}, "expect", "give one or more of at_least, more_than"),
@@ -236,6 +238,33 @@ def test_what_is_no_list_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ClaimError, match=r"claims\.yaml: must be a list of claims"):
         load_claims(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfea", "claims.yaml: not valid YAML: 'utf-8' codec can't decode"),
+        (b"- {claim: a, claim: b}", "claims.yaml: not valid YAML: key 'claim' is given twice"),
+        (b"[" * 50000, "claims.yaml: not valid YAML: nested too deep"),
+        (b"- [", "claims.yaml: not valid YAML: while parsing"),
+    ],
+)
+def test_what_is_no_yaml_is_one_line(tmp_path, content, message):
+    path = tmp_path / "claims.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ClaimError) as raised:
+        load_claims(path)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_list_is_named(tmp_path):
+    with pytest.raises(ClaimError, match=r"claims\.yaml: there is no such file"):
+        load_claims(tmp_path / "claims.yaml")
+
+
+def test_a_bound_may_be_written_as_in_python():
+    assert Expectation.model_validate({"at_most": "1e-3"}).at_most == 1e-3
 
 
 def test_an_entry_that_is_no_claim_is_refused(tmp_path):

@@ -86,6 +86,31 @@ def test_a_whole_number_is_a_number():
 
 
 @pytest.mark.parametrize(
+    ("overlay", "meant"),
+    [
+        ({"training": {"settings": {"weight_decay": "1e-3"}}}, 1e-3),
+        ({"genomics": {"strong": "-7"}}, -7.0),
+        ({"masking": {"n_images": "40"}}, 40),
+        ({"masking": {"n_images": "null"}}, None),
+        ({"masking": {"networks": "null"}}, None),
+        ({"contrast": {"alphas": ["1e-1", "1", ".5"]}}, (0.1, 1.0, 0.5)),
+        ({"digit_conversion": {"tasks": [["8", "6"]]}}, ((8, 6),)),
+        ({"training": {"settings": {"compile": "true"}}}, True),
+        ({"networks": {"alexnet": {"x": "null"}}}, None),
+        ({"networks": {"alexnet": {"preprocessing": {"order": "grey", "mean": ["1e-1"],
+                                                     "std": ["1"]}}}}, None),
+    ],
+)  # fmt: skip
+def test_a_text_is_the_number_that_it_spells(overlay, meant):
+    found, value = check_config(overlay), overlay
+    while isinstance(value, dict) and meant is not None:
+        (key, value) = next(iter(value.items()))
+        found = found.entries[key] if key == "alexnet" else getattr(found, key)
+    if meant is not None:
+        assert found == meant and type(found) is type(meant)
+
+
+@pytest.mark.parametrize(
     ("overlay", "message"),
     [
         (
@@ -191,9 +216,8 @@ def test_a_whole_number_is_a_number():
             "mean_relative_difference.n_steps is 1, but riemann_trapezoid needs at least 2 steps",
         ),
         (
-            {"networks": {"vgg16": {"regular": {"learning_rate": "1e-3"}}}},
-            "networks.vgg16.regular.learning_rate is '1e-3', which YAML reads as a string (write "
-            "1.0e-3), but must be a number greater than 0",
+            {"networks": {"vgg16": {"regular": {"learning_rate": "1e-3x"}}}},
+            "networks.vgg16.regular.learning_rate is '1e-3x', but must be a number greater than 0",
         ),
         (
             {"training": {"settings": {"clip_norm": 0}}},
@@ -215,11 +239,23 @@ def test_a_whole_number_is_a_number():
         ),
         ({"networks": {"vgg16": {"dropout": float("nan")}}}, "vgg16.dropout is nan, but must be"),
         ({"networks": {"vgg16": {"dropout": "nan"}}}, "dropout is 'nan', but must be a number"),
+        (
+            {"networks": {"alexnet": {"preprocessing": {"mean": [0.0, float("nan"), 0.0]}}}},
+            "networks.alexnet.preprocessing.mean.1 is nan, but must be a number",
+        ),
+        (
+            {"networks": {"alexnet": {"settings": {"contrast": {"alphas": [float("inf")]}}}}},
+            "networks.alexnet.settings.contrast does not fit: alphas.0 is inf, but must be",
+        ),
         ({"genomics": {"strong": float("inf")}}, "genomics.strong is inf, but must be a number"),
         ({"contrast": {"alphas": [1.0, 0.0]}}, "contrast.alphas.1 is 0.0, but must be a number"),
         ({"threads": True}, "threads is true, but must be an integer of at least 1"),
         ({"threads": 2.0}, "threads is 2.0, but must be an integer of at least 1"),
-        ({"threads": "2"}, "threads is the string '2' (write 2), but must be an integer"),
+        ({"threads": "2.0"}, "threads is '2.0', but must be an integer of at least 1"),
+        ({"contrast": {"alphas": ["010"]}}, "contrast.alphas.0 is '010', but must be a number"),
+        ({"threads": "010"}, "threads is '010', but must be an integer of at least 1"),
+        ({"threads": "1_0"}, "threads is '1_0', but must be an integer of at least 1"),
+        ({"threads": 10**9 + 1}, "threads is 1000000001, but must be an integer of at least 1 and"),
         (
             {"ig_convergence": {"reference_steps": 256}},
             "ig_convergence.n_steps reaches 256, but the reference has only reference_steps = 256",
@@ -339,7 +375,93 @@ def test_a_whole_number_is_a_number():
         ),
         (
             {"attribution_prior": {"shards": 31}},
-            "attribution_prior.shards is 31, but there are only 30 repetitions to share",
+            "attribution_prior.shards is 31, but there are only 30 repetitions to share: lower it",
+        ),
+        (
+            {"attribution_prior": {"settings": {"n_train": 1600}}},
+            "attribution_prior.settings.n_train is 1600, which with n_validation makes 1700 of the "
+            "1629 rows of nhefs and leaves none to test on: lower them",
+        ),
+        (
+            {"masking": {"shards": 9}},
+            "masking.shards asks for 9 shards, but only 8 have work (alexnet: 400 images in "
+            "batches of 50): ask for at most 8, or lower batch_size",
+        ),
+        (
+            {"masking": {"shards": 201, "n_images": None}},
+            "masking.shards asks for 201 shards, but only 200 have work (alexnet: 10000 images in "
+            "batches of 50)",
+        ),
+        (
+            {"accuracy": {"shards": 101}},
+            "accuracy.shards asks for 101 shards, but only 100 have work (alexnet: 10000 images",
+        ),
+        (
+            {"attribution_maps": {"shards": 5}},
+            "attribution_maps.shards asks for 5 shards, but only 4 have work (alexnet: 4 images): "
+            "ask for at most 4",
+        ),
+        (
+            {"mean_relative_difference": {"shards": 7}},
+            "mean_relative_difference.shards asks for 7 shards, but only 6 have work (alexnet: 96 "
+            "images in batches of 16)",
+        ),
+        (
+            {"masking": {"kernel_size": 57}},
+            "masking.kernel_size is 57, but the images of alexnet have 28 pixels, which a blur of "
+            "at most 55 can reflect",
+        ),
+        (
+            {"masking": {"n_images": 1}},
+            "masking.n_images leaves one image of fashion_mnist, but bootstrap intervals need two",
+        ),
+        (
+            {"masking": {"variants": ["regular"]}},
+            "masking.methods has x_gradient, but masking.variants has only regular nets, for which "
+            "it is not defined: leave it out, or add x",
+        ),
+        (
+            {"attribution_maps": {"variants": ["regular"]}},
+            "attribution_maps.methods has x_gradient, but attribution_maps.variants has only",
+        ),
+        (
+            {"ig_convergence": {"methods": ["riemann_left"]}},
+            "ig_convergence.methods is riemann_left, but must include gausslegendre",
+        ),
+        (
+            {"training": {"settings": {"batch_size": 55001}}},
+            "training.settings.batch_size does not fit networks.alexnet.regular: 55000 training "
+            "inputs are fewer than one batch of 55001: lower batch_size",
+        ),
+        (
+            {"training": {"settings": {"accumulate": 3}}},
+            "training.settings.batch_size does not fit networks.alexnet.regular: batch_size 128 "
+            "cannot be divided equally among 1 process(es) with 3 pass(es) each",
+        ),
+        (
+            {"training": {"devices": 3}},
+            "batch_size 128 cannot be divided equally among 3 process(es)",
+        ),
+        (
+            {"limit_images": 100},
+            "training.settings.batch_size does not fit networks.alexnet.regular: 100 training",
+        ),
+        (
+            {"limit_images": 3, "training": {"settings": {"batch_size": 2}}},
+            "attribution_maps.n_images is 4, but only 3 test images of fashion_mnist are used",
+        ),
+        (
+            {"networks": {"alexnet": {"geometry": "imagenet"}}},
+            "networks.alexnet.geometry is imagenet, for which alexnet needs images of at least 63 "
+            "pixels, but those of fashion_mnist have 28: use small",
+        ),
+        (
+            {"digit_conversion": {"n_images": 10001}},
+            "digit_conversion.n_images is 10001 of each class, but only 10000 test images of mnist",
+        ),
+        (
+            {"digit_conversion": {"x": {"batch_size": 60001}}},
+            "digit_conversion.x.batch_size is 60001, but there are only 60000 training images",
         ),
         (
             {"attribution_prior": {"eg_references": {"lambda": 2.0}}},

@@ -10,7 +10,7 @@ ROWS, FEATURES = 100, 118
 
 
 scattergather:
-    attribution_prior=PRIORS["shards"],
+    attribution_prior=CONFIG.attribution_prior.shards_on(config["device"]),
 
 
 # Does not use rule fetch_dataset, which fails if a file cannot be downloaded: here the configuration
@@ -39,7 +39,8 @@ rule prepare_attribution_prior:
         datasets={
             name: {
                 "digests": digests_of(name),
-                "mortality": CATALOGUE[name].mortality.model_dump(mode="json"),
+                # Only the configuration is checked against the number of rows.
+                "mortality": CATALOGUE[name].mortality.model_dump(mode="json", exclude={"rows"}),
             }
             for name in (PRIORS["dataset"], PRIORS["fallback"])
             if name is not None

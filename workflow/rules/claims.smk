@@ -1,9 +1,13 @@
 # The claims of the papers, judged from the tables of all experiments: the last table.
 
+try:
+    CLAIM_LIST = load_claims(CLAIMS)
+    check_names(CLAIM_LIST, CONFIG)
+except ClaimError as error:
+    raise WorkflowError(str(error))
+
 # Only about the tables of this run.
-CLAIM_LIST = [
-    claim for claim in load_claims(CLAIMS) if f"{RESULTS}/tables/{claim.table}.csv" in TABLES
-]
+CLAIM_LIST = [claim for claim in CLAIM_LIST if f"{RESULTS}/tables/{claim.table}.csv" in TABLES]
 
 
 rule judge_claims:

@@ -1,25 +1,17 @@
 # Shared by all rules: the checked configuration, paths, and helpers for the parts of a rule.
 import os
-import sys
 from collections import defaultdict
 from functools import cache
 
 from snakemake.exceptions import WorkflowError
 
-# The code of this checkout runs, also where another version of it is installed: here, and in the
-# processes of the jobs, to whose import path Snakemake adds this folder last.
-if sys.path[0] != workflow.basedir:
-    sys.path.insert(0, workflow.basedir)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    dict.fromkeys(
-        [workflow.basedir, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    )
-)
-
-from experiments.claim_list import load_claims
+from experiments.claim_list import ClaimError, load_claims
+from experiments.claim_names import check_names
 from experiments.config import ConfigError, check_config, experiment_names
+from experiments.config_limits import check_scatter
 from experiments.data.catalogue import CatalogueError
 from experiments.dependencies import import_closure
+from experiments.folder_names import check_mirror
 from experiments.methods import method
 from experiments.networks.architectures import architecture
 from experiments.networks.origin import (
@@ -31,7 +23,7 @@ from experiments.networks.origin import (
 )
 from experiments.processes import end_with_parent
 from experiments.seeds import job_seed
-from experiments.settings import catalogue
+from experiments.settings import Refusal, catalogue
 
 # Of a run that was killed nothing goes on. The run itself may outlive the shell that started it.
 if not workflow.is_main_process:
@@ -41,9 +33,12 @@ try:
     # One file per data set; no other list of data sets is kept.
     CATALOGUE = catalogue()
     CONFIG = check_config(config)
+    if workflow.is_main_process:
+        check_mirror(os.environ.get("XGRADIENT_MIRROR"))
+    check_scatter(CONFIG, workflow.resource_settings.overwrite_scatter)
     # From here on, every omitted key has its default.
     config.update(CONFIG.model_dump(mode="json"))
-except (CatalogueError, ConfigError) as error:
+except (CatalogueError, ConfigError, Refusal) as error:
     raise WorkflowError(str(error))
 
 # Paths are relative to the working directory, as Snakemake reports and records them.

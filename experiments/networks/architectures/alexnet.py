@@ -7,4 +7,5 @@ ARCHITECTURE = Architecture(
     name="AlexNet",
     builder="xgradient.models.alexnet:AlexNet",
     options=("geometry", "dropout"),
+    smallest={"imagenet": 63, "small": 15},
 )

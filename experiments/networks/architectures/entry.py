@@ -33,6 +33,8 @@ class Architecture:
     options : tuple of str, optional
         Further arguments of the builder that an entry of the section ``networks`` of the
         configuration gives: ``"geometry"``, ``"dropout"``.
+    smallest : mapping of str to int, optional
+        Side of the smallest images that it takes, pixels, by geometry.
     stripped : mapping, optional
         Arguments that differ when the biases of a trained net are removed.
     """
@@ -43,4 +45,5 @@ class Architecture:
     images: bool = True
     arguments: Mapping[str, Any] = field(default_factory=dict)
     options: tuple[str, ...] = ()
+    smallest: Mapping[str, int] = field(default_factory=dict)
     stripped: Mapping[str, Any] = field(default_factory=dict)

@@ -7,4 +7,5 @@ ARCHITECTURE = Architecture(
     name="VGG16",
     builder="xgradient.models.vgg:VGG16",
     options=("geometry", "dropout"),
+    smallest={"imagenet": 32, "small": 1},
 )

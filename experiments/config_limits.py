@@ -1,0 +1,167 @@
+"""Settings against the data: what the catalogue knows is refused here, and not in a job.
+
+A job would fail after the trainings that it waits for, an hour later.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from experiments.networks.architectures import architecture
+from experiments.networks.settings import TrainingSettings
+from experiments.settings import OnNetworks, Refusal, catalogue, nearest
+
+if TYPE_CHECKING:
+    from experiments.networks.config import Network
+    from experiments.shared_config import SharedConfig
+
+__all__ = ["check_limits", "check_scatter", "image_side", "n_training_images"]
+
+
+def image_side(network: Network) -> int | None:
+    """Return the shorter side of the images that a net takes, None if it is that of the files."""
+    images = catalogue()[network.dataset].images
+    if images is not None and images.FORM == "idx":
+        return min(images.shape)  # type: ignore[union-attr]
+    return network.space.crop or network.space.resize
+
+
+def n_training_images(config: SharedConfig, dataset: str) -> int | None:
+    """Return the number of images to train on, None if the catalogue does not say it."""
+    count = catalogue()[dataset].image_count("train")
+    if count is None:
+        return None
+    count -= config.validation_images
+    return count if config.limit_images is None else min(count, config.limit_images)
+
+
+def check_limits(config: SharedConfig) -> None:
+    """Refuse settings that the nets and images of a run do not allow.
+
+    Raises
+    ------
+    Refusal
+        With a key of the whole configuration.
+    """
+    for name, network in config.networks.used.items():
+        _check_geometry(name, network)
+        _check_batches(config, name, network)
+    for experiment, section in _on_networks(config):
+        _check_shards(config, experiment, section.shards, f"{experiment}.shards")
+
+
+def check_scatter(config: SharedConfig, scatter: Mapping[str, int]) -> None:
+    """Refuse numbers of shards that ``--set-scatter`` asks for.
+
+    Parameters
+    ----------
+    config : SharedConfig
+        The checked configuration.
+    scatter : mapping of str to int
+        Number of shards by experiment.
+
+    Raises
+    ------
+    Refusal
+        That names the option.
+    """
+    fields = type(config).model_fields
+    known = [name for name in fields if hasattr(getattr(config, name), "shards")]
+    for name, shards in scatter.items():
+        key = f"--set-scatter {name}={shards}"
+        if name not in known:
+            near = nearest(name, known)
+            hint = f"; did you mean {near}?" if near else ""
+            raise Refusal(f"is not possible: shards are of {', '.join(known)}{hint}", key)
+        section = getattr(config, name)
+        if shards < 1:
+            raise Refusal("is not possible: there must be at least 1 shard", key)
+        if isinstance(section, OnNetworks):
+            if config.experiments is None or name in config.experiments:
+                _check_shards(config, name, shards, key)
+        else:
+            most = section.model_copy(update={"shards": shards}).shards_on(config.device)
+            if shards > most:
+                raise Refusal(
+                    f"asks for {shards} shards, but only {most} have repetitions to train on the "
+                    f"device {config.device}: ask for at most {most}",
+                    key,
+                )
+
+
+def _on_networks(config: SharedConfig) -> Iterator[tuple[str, OnNetworks]]:
+    for name in type(config).model_fields:
+        section = getattr(config, name)
+        chosen = config.experiments is None or name in config.experiments
+        if chosen and isinstance(section, OnNetworks):
+            yield name, section
+
+
+def _check_shards(config: SharedConfig, experiment: str, shards: int, key: str) -> None:
+    """Refuse more shards than the net with the most work has parts."""
+    parts = {}
+    for network in config.networks_of(experiment):
+        known = config.n_test_images(config.networks.used[network].dataset)
+        found = _parts(config.settings_of(experiment, network), known)
+        if found is None:
+            return
+        parts[network] = found
+    network, (most, what) = max(parts.items(), key=lambda item: item[1][0])
+    if shards > most:
+        smaller = "" if what.endswith("images") else ", or lower batch_size"
+        raise Refusal(
+            f"asks for {shards} shards, but only {most} have work ({network}: {what}): ask for at "
+            f"most {most}{smaller}",
+            key,
+        )
+
+
+def _parts(settings: Any, known: int | None) -> tuple[int, str] | None:
+    """Return into how many parts the images can be split, and why; None if it is not known."""
+    wanted = settings.n_images
+    numbers = list(wanted.values()) if isinstance(wanted, Mapping) else [wanted]
+    if known is None and None in numbers:
+        return None
+    images = [min(number for number in (each, known) if number is not None) for each in numbers]
+    size = getattr(settings, "batch_size", 1)
+    total = sum(images)
+    what = f"{total} images" if size == 1 else f"{total} images in batches of {size}"
+    return sum(math.ceil(each / size) for each in images), what
+
+
+def _check_geometry(name: str, network: Network) -> None:
+    kind, side = architecture(str(network.architecture)), image_side(network)
+    if "geometry" not in kind.options or side is None:
+        return
+    least = kind.smallest.get(network.geometry, 1)
+    if side < least:
+        other = next((key for key, size in kind.smallest.items() if size <= side), None)
+        remedy = f"use {other}" if other else "use larger images"
+        raise Refusal(
+            f"is {network.geometry}, for which {network.architecture} needs images of at least "
+            f"{least} pixels, but those of {network.dataset} have {side}: {remedy}",
+            f"networks.{name}.geometry",
+        )
+
+
+def _check_batches(config: SharedConfig, name: str, network: Network) -> None:
+    n_images = n_training_images(config, network.dataset)
+    training = config.training
+    for variant in ("regular", "x"):
+        schedule = getattr(network, variant)
+        if schedule is None:
+            continue
+        values = {**training.settings.model_dump(), **schedule.model_dump()}
+        values.pop("init", None)
+        settings = TrainingSettings.from_mapping(values)
+        try:
+            settings.check(
+                training.settings.batch_size if n_images is None else n_images,
+                training.devices * training.nodes,
+            )
+        except ValueError as error:
+            raise Refusal(
+                f"does not fit networks.{name}.{variant}: {error}", "training.settings.batch_size"
+            ) from error

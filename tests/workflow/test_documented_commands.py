@@ -1,0 +1,95 @@
+"""Every command line that the documentation shows is planned as it is written."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = ["README.md", "docs/cluster.md", "docs/imagenet/README.md", "results/README.md"]
+OVERLAYS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "config").glob("*.yaml"))
+# Said before the command, and no part of it.
+ENVIRONMENT = re.compile(r"[A-Z_]+=\S+")
+# Without a number of cores Snakemake plans, but does not run.
+ENOUGH = {"--cores", "-n", "--dry-run", "--unlock", "--workflow-profile"}
+
+
+def blocks(text: str) -> Iterator[str]:
+    """Yield the lines of shell blocks, and whole commands in single backticks."""
+    for block in re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        yield from block.replace("\\\n", " ").splitlines()
+    yield from re.findall(r"(?<!`)`([^`\n]*\bsnakemake --?[^`\n]*)`", text)
+
+
+def comments(text: str) -> Iterator[str]:
+    """Yield the lines of the comments of YAML; a command may follow a sentence and two spaces."""
+    lines = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#")]
+    for line in "\n".join(lines).replace("\\\n", " ").splitlines():
+        _, gap, command = line.rpartition("  snakemake")
+        yield f"snakemake{command}" if gap else line
+
+
+def commands() -> dict[str, list[str]]:
+    """Return the commands that run Snakemake, as lists of arguments, with where they stand."""
+    found: dict[str, list[str]] = {}
+    for name in [*DOCUMENTS, *OVERLAYS]:
+        text = (ROOT / name).read_text()
+        for line in (comments if name in OVERLAYS else blocks)(text):
+            if "snakemake " not in line:
+                continue
+            words = shlex.split(line, comments=True)
+            while words and ENVIRONMENT.fullmatch(words[0]):
+                del words[0]
+            if words and words[0] == "snakemake":
+                found.setdefault(shlex.join(words[1:]), []).append(name)
+    return {f"{' '.join(sorted(set(names)))}: {line}": shlex.split(line)
+            for line, names in found.items()}  # fmt: skip
+
+
+COMMANDS = commands()
+
+
+def planned(folder, *arguments):
+    """Plan a run of this checkout in a folder without results."""
+    start = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    return subprocess.run(
+        [*start, "--dry-run", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder without results that has the files which commands name."""
+    for name in ("config", "workflow"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def test_the_documents_have_commands():
+    assert len(COMMANDS) >= 15
+    assert {name for key in COMMANDS for name in key.partition(":")[0].split()} > {"README.md"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_can_be_planned(folder, name):
+    arguments = [word for word in COMMANDS[name] if word not in ("-n", "--dry-run")]
+    assert ENOUGH & set(COMMANDS[name]), "give a number of cores: it does not run otherwise"
+    if "--unlock" in arguments:
+        return
+    if "conda" in arguments and shutil.which("conda") is None:
+        pytest.skip("conda is not installed")
+    finished = planned(folder, "--quiet", "rules", "reason", *arguments)
+    assert finished.returncode == 0, (finished.stdout + finished.stderr)[-3000:]
+
+
+@pytest.mark.parametrize("value", ["{n_images: 100}", "{n_steps: 8, sigma: 1e-1}"])
+def test_values_of_a_section_are_given_on_the_command_line(folder, value):
+    finished = planned(folder, "--config", f"masking={value}", "--", "masking")
+    assert finished.returncode == 0, (finished.stdout + finished.stderr)[-3000:]
