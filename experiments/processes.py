@@ -1,4 +1,4 @@
-"""The end of a process whose parent has ended."""
+"""What the processes of a run have in common: their end, and where they import from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-__all__ = ["end_with_parent"]
+__all__ = ["end_with_parent", "import_first_from"]
 
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
@@ -25,3 +25,16 @@ def end_with_parent() -> None:
     # The parent may have ended before the system was asked.
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def import_first_from(folder: str) -> None:
+    """Let every Python that this process starts look for packages in a folder first.
+
+    Parameters
+    ----------
+    folder : str
+        Absolute path.
+    """
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    first = dict.fromkeys([folder, *filter(None, others)])
+    os.environ["PYTHONPATH"] = os.pathsep.join(first)

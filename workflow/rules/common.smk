@@ -21,9 +21,12 @@ from experiments.networks.origin import (
     torchvision_name,
     weights_entry,
 )
-from experiments.processes import end_with_parent
+from experiments.processes import end_with_parent, import_first_from
 from experiments.seeds import job_seed
 from experiments.settings import Refusal, catalogue
+
+# Snakemake adds this folder to the import path of a job last: an installed version would win.
+import_first_from(workflow.basedir)
 
 # Of a run that was killed nothing goes on. The run itself may outlive the shell that started it.
 if not workflow.is_main_process:

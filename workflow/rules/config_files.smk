@@ -5,15 +5,9 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 
-# The code of this checkout runs, also where another version of it is installed: here, and in the
-# processes of the jobs, to whose import path Snakemake adds this folder last.
+# The code of this checkout runs, also where another version of it is installed.
 if sys.path[0] != workflow.basedir:
     sys.path.insert(0, workflow.basedir)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    dict.fromkeys(
-        [workflow.basedir, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    )
-)
 
 from experiments.config_source import ConfigFileError, check_config_file
 
