@@ -320,7 +320,7 @@ def config(root):
             "masking.n_images leaves one image of fashion_mnist, but bootstrap intervals need two",
         ),
         (
-            {"masking": {"variants": ["regular"]}},
+            {"masking": {"variants": ["regular"], "examples": {"variant": "regular"}}},
             "masking.methods has x_gradient, but masking.variants has only regular nets, for which "
             "it is not defined: leave it out, or add x",
         ),
