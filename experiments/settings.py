@@ -400,10 +400,17 @@ class Bootstrap(Section):
     confidence: FractionBelowOne = Field(0.95, description="coverage of the intervals")
 
 
-def check_methods_fit(methods: Iterable[str], variants: Iterable[str], where: str) -> None:
-    """Refuse methods none of which is defined for regular nets, if these are to be measured."""
+def check_methods_fit(
+    methods: Iterable[str], variants: Iterable[str], where: str, more: Iterable[str] = ()
+) -> None:
+    """Refuse methods without a net: one of them, or all on the regular nets.
+
+    `more` are variants of which something else is shown.
+    """
     keys, variants = tuple(methods), tuple(variants)
-    without_nets = [key for key in keys if method(key).homogeneous and set(variants) == {"regular"}]
+    without_nets = [
+        key for key in keys if method(key).homogeneous and {*variants, *more} == {"regular"}
+    ]
     if without_nets and len(without_nets) < len(keys):
         raise Refusal(
             f"has {', '.join(without_nets)}, but {where} has only regular nets, for which it is "

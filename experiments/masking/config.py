@@ -116,9 +116,9 @@ class Settings(OnNetworks):
 
     @model_validator(mode="after")
     def _check_methods(self) -> Settings:
-        check_methods_fit(self.methods, self.variants, "masking.variants")
-        if self.examples.variant not in self.variants:
-            check_methods_fit(self.methods, [self.examples.variant], "masking.examples.variant")
+        shown = [self.examples.variant]
+        check_methods_fit(self.methods, self.variants, "masking.variants", shown)
+        check_methods_fit(self.methods, shown, "masking.examples.variant", self.variants)
         return self
 
     def check(self, config: SharedConfig) -> None:

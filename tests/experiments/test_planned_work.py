@@ -47,7 +47,8 @@ def test_the_images_of_a_run():
         "validation": 5_000,
         "test": 10_000,
     }
-    limited = check_config({"limit_images": 100, "validation_images": 20})
+    few = {"limit_images": 100, "validation_images": 20, "experiments": ["accuracy"]}
+    limited = check_config({**few, "training": {"settings": {"batch_size": 50}}})
     assert split_sizes(limited, "fashion_mnist") == {"train": 100, "validation": 20, "test": 100}
     assert image_shape(config.networks.used["alexnet"]) == (1, 28, 28)
     assert image_shape(config.networks.used["squeezenet1_1"]) == (3, 227, 227)

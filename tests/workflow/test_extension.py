@@ -37,6 +37,7 @@ QUICK = {
         "n_steps": 2,
         "fractions": {"count": 2},
         "bootstrap": {"resamples": 10},
+        "methods": ["gradient"],
         "examples": {"variant": "regular"},
     },
 }

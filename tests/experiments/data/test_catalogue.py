@@ -231,11 +231,7 @@ MORTALITY_MISTAKES = [
     ("missing_codes", {"Age": "2"}, "mortality.missing_codes.Age is '2', but must be a valid"),
     ("missing_codes", {"": 2}, "but must be a text that is not empty"),
     ("nominal", "Race", "mortality.nominal is 'Race', but must be a list"),
-    (
-        "drop",
-        {},
-        "unknown key 'mortality.drop'; allowed here: table, labels, rows, index_column, note,",
-    ),
+    ("drop", {}, "unknown key 'mortality.drop'; allowed here: table, labels, rows, index_column,"),
 ]
 
 
