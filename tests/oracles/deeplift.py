@@ -158,7 +158,12 @@ def _max_pool_matrix(layer: nn.MaxPool2d, value: np.ndarray, base: np.ndarray) -
                 winner = max(window, key=lambda place: value[place])
                 base_winner = max(window, key=lambda place: base[place])
                 change = value[winner] - base[base_winner]
-                place = winner if change > 0 else base_winner
+                if base[winner] == base[base_winner]:
+                    place = winner
+                elif value[winner] == value[base_winner]:
+                    place = base_winner
+                else:
+                    place = winner if change > 0 else base_winner
                 d = value[place] - base[place]
                 row = np.zeros(value.shape)
                 row[place] = change / d if d != 0 else 1.0

@@ -243,8 +243,10 @@ def selected_maximum(
 
     If the maximum rose, that is the input which is the maximum now; if it fell, the one which was
     the maximum of the reference. This input changed in the same direction and at least as much
-    as the maximum, so the local multiplier ``Δmax / Δx`` lies between 0 and 1. An input of
-    several overlapping windows gets the sum over the windows. (The paper has no rule for
+    as the maximum, so the local multiplier ``Δmax / Δx`` lies between 0 and 1. If one of the two
+    is a maximum both times, it is taken in any case and has the multiplier 1: where all inputs of
+    a window are equal at the reference, as with a reference of zero, that is the gradient. An
+    input of several overlapping windows gets the sum over the windows. (The paper has no rule for
     max pooling; the authors' package takes the gradient, which breaks summation-to-delta.)
 
     Parameters
@@ -264,12 +266,20 @@ def selected_maximum(
     """
     (maxima, indices), (reference_maxima, reference_indices) = actual, reference
     change = maxima - reference_maxima
-    index = torch.where(change > 0, indices, reference_indices).flatten(start)
     shape = signal.actual.shape
     pooled = change.shape
 
+    def taken(values: Tensor, places: Tensor) -> Tensor:
+        places = places.expand(pooled).flatten(start)
+        return values.expand(shape).flatten(start).gather(start, places).view(pooled)
+
+    was_maximum = taken(signal.reference, indices) == reference_maxima
+    is_maximum = taken(signal.actual, reference_indices) == maxima
+    chosen = torch.where(was_maximum | ((change > 0) & ~is_maximum), indices, reference_indices)
+    index = chosen.flatten(start)
+
     def gather(values: Tensor) -> Tensor:
-        return values.flatten(start).gather(start, index).view(pooled)
+        return taken(values, chosen)
 
     difference = gather(signal.difference)
     # Where the chosen input does not differ, the maximum does not either: there the gradient.

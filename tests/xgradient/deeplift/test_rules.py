@@ -237,3 +237,24 @@ def test_the_genomics_default_looks_for_the_layer_before():
 
     torch.testing.assert_close(result, deeplift(model, inputs, zeros(3), rule=choose))
     assert seen == ["relu", "relu_1", "tanh"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reference", "chosen"),
+    [
+        pytest.param([-3, -1, -2], [0, 0, 0], 1, id="fell from a reference of one value"),
+        pytest.param([2, 5, 3], [1, 1, 1], 1, id="rose from it"),
+        pytest.param([4, 4, 1], [0, 3, 1], 1, id="rose to one value"),
+        pytest.param([4, 4, 1], [6, 6, 0], 0, id="fell to it"),
+    ],
+)
+def test_maximum_both_times_passes_the_whole_change(inputs, reference, chosen):
+    inputs = torch.tensor([[inputs]], dtype=torch.float64)
+    reference = torch.tensor([[reference]], dtype=torch.float64)
+    expected = torch.zeros_like(inputs)
+    expected[..., chosen] = inputs.max() - reference.max()
+    for maximum in (lambda x: F.max_pool1d(x, 3).flatten(1), lambda x: x.amax(-1)):
+        assert torch.equal(deeplift(maximum, inputs, 0, baselines=reference), expected)
+        # The other way round it is the same with the other sign, where that is not arbitrary.
+        if chosen == 1:
+            assert torch.equal(deeplift(maximum, reference, 0, baselines=inputs), -expected)
