@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from experiments.genomics.sequences import dinucleotide_shuffle
 from tests.oracles.helpers import close
-from xgradient.deeplift import Signal, Signed, deeplift
+from xgradient.deeplift import Signal, Signed, SummationToDeltaWarning, deeplift
 
 
 def numbers(*values: Any) -> Tensor:
@@ -448,6 +448,10 @@ def test_gradient_of_max_pooling_misses_the_difference():
     close((difference * theirs).sum((1, 2, 3)), numbers(29, 102))
     result = deeplift(net, POOLED_2D, baselines=POOLED_REFERENCE)
     close(result.sum((1, 2, 3)), change)
+    with pytest.warns(SummationToDeltaWarning):
+        result = deeplift(net, POOLED_2D, baselines=POOLED_REFERENCE, max_pooling="gradient")
+    close(result, difference * theirs)
+    result = deeplift(net, POOLED_2D, baselines=POOLED_REFERENCE)
     # Where the maxima are the same inputs in both, so are the multipliers.
     for row, channel in ((0, 1), (1, 0)):
         close(result[row, channel], (difference * theirs)[row, channel])
@@ -468,6 +472,7 @@ def test_max_pooling_over_a_padded_end():
     assert (result - expected).abs().max() > 1e-3 * expected.abs().max()
     without_padding = nn.Sequential(*(m for m in net if not isinstance(m, nn.ConstantPad1d)))
     without_padding[-1] = untrained(nn.Linear(6, 1))
+    close(deeplift(net, inputs, rule=GRADIENT, max_pooling="gradient"), expected)
     (expected,) = gradient_times_input(without_padding, (inputs,))
     close(deeplift(without_padding, inputs, rule=GRADIENT), expected)
 

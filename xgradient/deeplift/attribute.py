@@ -49,6 +49,7 @@ def deeplift(
     output: OutputSelector = None,
     layer: str | nn.Module | None = None,
     nonlinearities: Sequence[Any] = (),
+    max_pooling: str = "complete",
     mean_normalize: bool = False,
     multiply_by_inputs: bool = True,
     hypothetical: bool = False,
@@ -70,6 +71,7 @@ def deeplift(
     output: OutputSelector = None,
     layer: str | nn.Module | None = None,
     nonlinearities: Sequence[Any] = (),
+    max_pooling: str = "complete",
     mean_normalize: bool = False,
     multiply_by_inputs: bool = True,
     hypothetical: bool = False,
@@ -90,6 +92,7 @@ def deeplift(
     output: OutputSelector = None,
     layer: str | nn.Module | None = None,
     nonlinearities: Sequence[Any] = (),
+    max_pooling: str = "complete",
     mean_normalize: bool = False,
     multiply_by_inputs: bool = True,
     hypothetical: bool = False,
@@ -148,6 +151,10 @@ def deeplift(
     nonlinearities : sequence, optional
         Functions or types of modules that are elementwise nonlinearities of this network; see
         `register_nonlinearity`.
+    max_pooling : str, optional
+        ``"complete"``: every window passes its whole difference to one of its inputs. Or
+        ``"gradient"``, as in the authors' package: to the maximum of the input as it is, so that
+        contributions may miss the difference of the logit.
     mean_normalize : bool, optional
         Whether to subtract the mean of the contributions to all K logits, which a softmax does
         not see (Sec. 3.6: "adjustments for softmax layers").
@@ -210,7 +217,15 @@ def deeplift(
         )
     module = module_of(model)
     _refuse_opaque(module)
-    run = _Run(task, RuleChooser(rule), Nonlinearities(nonlinearities), mean_normalize)
+    if max_pooling not in ("complete", "gradient"):
+        raise ValueError(f"max_pooling must be 'complete' or 'gradient', got {max_pooling!r}")
+    run = _Run(
+        task,
+        RuleChooser(rule),
+        Nonlinearities(nonlinearities),
+        mean_normalize,
+        max_pooling == "gradient",
+    )
     # Tensors made in inference mode are refused by autograd, which the passes use in places.
     with torch.inference_mode(False), torch.no_grad(), evaluation_mode(module):
         result = _Sums(task)
@@ -282,11 +297,13 @@ class _Run:
         rules: RuleChooser,
         nonlinearities: Nonlinearities,
         mean_normalize: bool,
+        gradient_of_max_pooling: bool,
     ) -> None:
         self.task = task
         self.rules = rules
         self.nonlinearities = nonlinearities
         self.mean_normalize = mean_normalize
+        self.gradient_of_max_pooling = gradient_of_max_pooling
         self.found_softmax = False
         # What else enters the network follows the rows of the inputs, and so do references then.
         self._needs_pairs = task.layer is not None or any(
@@ -313,6 +330,7 @@ class _Run:
             self.nonlinearities,
             HANDLERS,
             MODULES,
+            self.gradient_of_max_pooling,
         )
         leaves = [watch.leaf(signal.actual, signal.reference) for signal in signals]
         numbers_of_leaves = [watch.number_of(leaf) for leaf in leaves]

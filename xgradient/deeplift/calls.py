@@ -23,6 +23,7 @@ class Watcher(AbstractContextManager[Any], Protocol):
     n_inputs: int
     n_rows: int
     modules: Modules
+    gradient_of_max_pooling: bool
 
     def signal(self, tensor: Tensor, node: Node) -> Signal:
         """Return the rows of the inputs and of the references."""

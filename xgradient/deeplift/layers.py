@@ -193,7 +193,13 @@ def _max_pool(function: Callable[..., Any], n_axes: int, call: Call) -> Any:
         raise call.refusal("it takes a batch of inputs, whose first axis is that of the inputs")
     maxima, indices = function(tensor, **settings, return_indices=True)
     n = call.watch.n_inputs
-    passed = selected_maximum(signal, (maxima[:n], indices[:n]), (maxima[n:], indices[n:]), start=2)
+    passed = selected_maximum(
+        signal,
+        (maxima[:n], indices[:n]),
+        (maxima[n:], indices[n:]),
+        start=2,
+        gradient=call.watch.gradient_of_max_pooling,
+    )
     call.emit(maxima, passed)
     wants_indices = call.kwargs.get("return_indices") or "with_indices" in call.name
     return (maxima, indices) if wants_indices else maxima

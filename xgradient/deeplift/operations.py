@@ -238,6 +238,7 @@ def selected_maximum(
     actual: tuple[Tensor, Tensor],
     reference: tuple[Tensor, Tensor],
     start: int,
+    gradient: bool = False,
 ) -> Passed:
     """Pass maxima so that every maximum passes its whole difference to one of its inputs.
 
@@ -258,6 +259,8 @@ def selected_maximum(
         the spatial axes.
     start : int
         First spatial axis.
+    gradient : bool, default False
+        Whether to take the gradient at the inputs instead, as the authors' package does.
 
     Returns
     -------
@@ -275,7 +278,8 @@ def selected_maximum(
 
     was_maximum = taken(signal.reference, indices) == reference_maxima
     is_maximum = taken(signal.actual, reference_indices) == maxima
-    chosen = torch.where(was_maximum | ((change > 0) & ~is_maximum), indices, reference_indices)
+    now = was_maximum | ((change > 0) & ~is_maximum)
+    chosen = indices if gradient else torch.where(now, indices, reference_indices)
     index = chosen.flatten(start)
 
     def gather(values: Tensor) -> Tensor:
@@ -285,6 +289,8 @@ def selected_maximum(
     # Where the chosen input does not differ, the maximum does not either: there the gradient.
     unchanged = difference == 0
     local = torch.where(unchanged, 1.0, change / difference.masked_fill(unchanged, 1.0))
+    if gradient:
+        local = torch.ones_like(change)
 
     def scatter(values: Tensor) -> Tensor:
         flat = values.new_zeros(shape).flatten(start)

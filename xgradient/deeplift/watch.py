@@ -50,6 +50,8 @@ class Watch(TorchFunctionMode):
     modules : dict
         By the type of a module, a function of the module and its arguments that computes the same
         and is watched instead.
+    gradient_of_max_pooling : bool, default False
+        Whether max pooling passes its gradient.
     """
 
     def __init__(
@@ -61,11 +63,13 @@ class Watch(TorchFunctionMode):
         nonlinearities: Nonlinearities,
         handlers: dict[str, Handler],
         modules: dict[type[nn.Module], Callable[..., Any]],
+        gradient_of_max_pooling: bool = False,
     ) -> None:
         super().__init__()
         self.n_inputs = n_inputs
         self.n_rows = n_inputs + n_references
         self.modules = Modules(model)
+        self.gradient_of_max_pooling = gradient_of_max_pooling
         self._rules = rules
         self._nonlinearities = nonlinearities
         self._handlers = handlers
