@@ -32,18 +32,21 @@ CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 _MMAP_THRESHOLD = "MALLOC_MMAP_THRESHOLD_"
 
 
-def argument_parser(description: str) -> argparse.ArgumentParser:
+def argument_parser(description: str, clock: bool = False) -> argparse.ArgumentParser:
     """Options that every benchmark has.
 
     Parameters
     ----------
     description : str
         Description of the benchmark.
+    clock : bool, default False
+        Whether it can measure the time of the processor.
 
     Returns
     -------
     argparse.ArgumentParser
-        Parser with ``--output-dir``, ``--quick``, ``--repeats``, ``--threads`` and ``--clock``.
+        Parser with ``--output-dir``, ``--quick``, ``--repeats``, ``--threads`` and, if asked for,
+        ``--clock``.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -52,12 +55,13 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="small images, few repeats")
     parser.add_argument("--repeats", type=int, default=5, help="interleaved repeats")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument(
-        "--clock",
-        choices=CLOCKS,
-        default="wall",
-        help="processor: time of all threads, for a machine that others use at the same time",
-    )
+    if clock:
+        parser.add_argument(
+            "--clock",
+            choices=CLOCKS,
+            default="wall",
+            help="processor: time of all threads, for a machine that others use at the same time",
+        )
     return parser
 
 

@@ -77,7 +77,7 @@ def prepared(case: str, net: str, n_inputs: int) -> Callable[[], object]:
 
 def main() -> None:
     """Run the benchmark."""
-    options = argument_parser(__doc__).parse_args()
+    options = argument_parser(__doc__, clock=True).parse_args()
     torch.set_num_threads(options.threads)
     repeats = 2 if options.quick else options.repeats
     results = Results("deeplift")
@@ -85,9 +85,11 @@ def main() -> None:
     if options.quick:
         sizes = {"digits": 64, "genomics": 32}
     for net, n_inputs in sizes.items():
-        setting = {"net": net, "batch_size": n_inputs}
+        setting = {"net": net, "batch_size": n_inputs, "clock": options.clock}
         times = interleaved_times(
-            {case: attribution(case, net, n_inputs) for case in CASES}, repeats
+            {case: attribution(case, net, n_inputs) for case in CASES},
+            repeats,
+            clock=options.clock,
         )
         peaks = {
             case: peak_memory(prepared, case, net, n_inputs, threads=options.threads)

@@ -95,7 +95,7 @@ def attribution(case: str, n_sequences: int, n_references: int, batch: int) -> C
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argument_parser(__doc__)
+    parser = argument_parser(__doc__, clock=True)
     parser.add_argument("--sequences", type=int, default=32)
     parser.add_argument("--references", type=int, default=20)
     parser.add_argument("--batch", type=int, default=32, help="pairs in the network at a time")

@@ -66,7 +66,7 @@ def training_step(case: str, prior: str, name: str, batch: int) -> Callable[[], 
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argument_parser(__doc__)
+    parser = argument_parser(__doc__, clock=True)
     parser.add_argument("--batch", type=int, default=64, help="images of 28 pixels per step")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

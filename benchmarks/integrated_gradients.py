@@ -54,7 +54,7 @@ def attribution(case: str, name: str) -> Callable[[], object]:
 
 def main() -> None:
     """Run the benchmark."""
-    options = argument_parser(__doc__).parse_args()
+    options = argument_parser(__doc__, clock=True).parse_args()
     torch.set_num_threads(options.threads)
     repeats = 2 if options.quick else options.repeats
     results = Results("integrated_gradients")

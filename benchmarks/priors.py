@@ -66,7 +66,7 @@ def plain(method: str, repetitions: int, epochs: int) -> None:
 
 def main() -> None:
     """Run the benchmark."""
-    options = argument_parser(__doc__).parse_args()
+    options = argument_parser(__doc__, clock=True).parse_args()
     torch.set_num_threads(options.threads)
     rounds = 2 if options.quick else options.repeats
     repetitions, epochs = (2, 6) if options.quick else (4, 20)
