@@ -132,72 +132,6 @@ def check_images(inputs: Tensor, name: str = "inputs") -> None:
     check_finite(torch.isfinite(inputs).flatten(1).all(1), name)
 
 
-def validated_target(target: Tensor | int, inputs: Tensor) -> Tensor:
-    """Return the class index of every image.
-
-    Parameters
-    ----------
-    target : Tensor of shape (N,), integer, or int
-        Class index per image, or one for all images.
-    inputs : Tensor of shape (N, ...)
-        The images.
-
-    Returns
-    -------
-    Tensor of shape (N,), int64
-        On the device of the inputs, and not from inference mode.
-
-    Raises
-    ------
-    TypeError
-        If the target is not made of integers.
-    ValueError
-        If its shape is another one.
-    """
-    if _is_integer(target):
-        with torch.inference_mode(False):
-            return torch.full((len(inputs),), int(target), device=inputs.device)
-    if not isinstance(target, Tensor):
-        raise TypeError(f"target must be an integer Tensor or an int, got {type(target).__name__}")
-    if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
-        raise TypeError(f"target must be an integer Tensor of class indices, got {target.dtype}")
-    if target.shape != inputs.shape[:1]:
-        raise ValueError(
-            f"target must have shape ({len(inputs)},), one class index per image, "
-            f"got {tuple(target.shape)}"
-        )
-    return usable(target.detach().to(inputs.device, torch.long))
-
-
-def validated(model: nn.Module, inputs: Tensor, target: Tensor | int) -> tuple[Tensor, Tensor]:
-    """Check what every attribution is given.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Net to be explained.
-    inputs : Tensor of shape (N, ...)
-        Images or feature vectors.
-    target : Tensor of shape (N,), integer, or int
-        Class index per image, or one for all images.
-
-    Returns
-    -------
-    inputs : Tensor of shape (N, ...)
-        Detached, and not from inference mode, which autograd refuses.
-    target : Tensor of shape (N,), int64
-        On the device of the inputs.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If one of them cannot be used; the message says which and why.
-    """
-    check_model(model)
-    check_inputs(inputs)
-    return usable(inputs.detach()), validated_target(target, inputs)
-
-
 def validated_baselines(baselines: Tensor | float | None, inputs: Tensor) -> Tensor:
     """Bring baselines to the shape, dtype and device of the inputs.
 
@@ -241,24 +175,6 @@ def validated_baselines(baselines: Tensor | float | None, inputs: Tensor) -> Ten
             f"baselines must broadcast to inputs of shape {tuple(inputs.shape)}, "
             f"got {tuple(baselines.shape)}"
         ) from error
-
-
-def difference_from(baselines: Tensor | float | None, inputs: Tensor) -> Tensor:
-    """Subtract baselines from inputs.
-
-    Parameters
-    ----------
-    baselines : Tensor or float, optional
-        As in `validated_baselines`.
-    inputs : Tensor of shape (N, ...)
-        Images or feature vectors.
-
-    Returns
-    -------
-    Tensor of shape (N, ...)
-        The inputs themselves where the baseline is None.
-    """
-    return inputs if baselines is None else inputs - validated_baselines(baselines, inputs)
 
 
 def check_logits(logits: Tensor, n_rows: int) -> Tensor:

@@ -12,33 +12,12 @@ from xgradient._inputs import (
     check_images,
     check_inputs,
     check_positive_integer,
-    difference_from,
     evaluation_mode,
     usable,
     validated_baselines,
-    validated_target,
 )
 
 INPUTS = torch.arange(12, dtype=torch.float64).view(3, 4)
-
-
-@pytest.mark.parametrize(
-    "target",
-    [2, np.int64(2), torch.tensor([2, 2, 2]), torch.tensor([2, 2, 2], dtype=torch.uint8)],
-)
-@pytest.mark.parametrize("inference", [False, True])
-def test_a_target_becomes_one_index_per_image(target, inference):
-    with torch.inference_mode(inference):
-        validated = validated_target(target, INPUTS)
-    assert validated.dtype == torch.int64
-    assert validated.tolist() == [2, 2, 2]
-    assert not validated.is_inference()
-
-
-@pytest.mark.parametrize("target", [True, 1.0, [0, 1, 2], None, np.arange(3), torch.tensor([1.0])])
-def test_a_target_that_is_not_of_integers_is_refused(target):
-    with pytest.raises(TypeError, match=r"target must be an integer Tensor.*, got "):
-        validated_target(target, INPUTS)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +35,6 @@ def test_baselines_get_shape_and_type_of_the_inputs(baselines, expected):
     validated = validated_baselines(baselines, INPUTS)
     assert torch.equal(validated, expected.double())
     assert validated.dtype == torch.float64
-    assert torch.equal(difference_from(baselines, INPUTS), INPUTS - expected.double())
 
 
 @pytest.mark.parametrize("baselines", [True, "zero", [0.0], np.zeros(4)])
