@@ -16,6 +16,8 @@ import nbformat
 import papermill
 from nbconvert import HTMLExporter
 
+from experiments.processes import import_first_from
+
 __all__ = ["as_page", "execute_notebook"]
 
 # No name that a user gives a kernel: Jupyter takes the first of a name that it finds.
@@ -119,19 +121,17 @@ pre, code { font: 0.9em monospace; }
 def _own_kernel() -> Iterator[None]:
     """Offer this interpreter as a kernel; it imports what this process imports."""
     start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    before = {name: os.environ.get(name) for name in ("JUPYTER_PATH", "PYTHONPATH")}
-    root = str(Path(__file__).resolve().parents[1])
+    before = os.environ.get("JUPYTER_PATH")
+    import_first_from(str(Path(__file__).resolve().parents[1]))
     with tempfile.TemporaryDirectory() as folder:
         kernel = Path(folder) / "kernels" / _KERNEL / "kernel.json"
         kernel.parent.mkdir(parents=True)
         described = {"argv": start, "display_name": "Python 3", "language": "python"}
         kernel.write_text(json.dumps(described))
-        for name, first in (("JUPYTER_PATH", folder), ("PYTHONPATH", root)):
-            os.environ[name] = os.pathsep.join(filter(None, (first, before[name])))
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (folder, before)))
         try:
             yield
         finally:
-            for name, value in before.items():
-                os.environ.pop(name)
-                if value is not None:
-                    os.environ[name] = value
+            os.environ.pop("JUPYTER_PATH")
+            if before is not None:
+                os.environ["JUPYTER_PATH"] = before
