@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -50,3 +52,19 @@ class TwoInputs(nn.Module):
 
 def features(number: int = 3) -> tuple[Tensor, Tensor]:
     return torch.randn(number, 3).double(), torch.randn(number, 4).double()
+
+
+def numbers(*values: Any) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def with_weights(layer: Any, weight: Tensor, bias: Tensor | None = None) -> Any:
+    layer.double()
+    layer.weight.data = weight
+    layer.bias.data = (
+        torch.zeros_like(layer.bias.data, dtype=weight.dtype) if bias is None else bias
+    )
+    return layer
+
+
+ROWS = numbers([1, 2, 3, 4], [-1, -2, -3, -4])

@@ -19,11 +19,8 @@ from torch import Tensor, nn
 
 from experiments.genomics.sequences import dinucleotide_shuffle
 from tests.oracles.helpers import close
+from tests.peers.nets import ROWS, numbers, with_weights
 from xgradient.deeplift import Signal, Signed, SummationToDeltaWarning, deeplift
-
-
-def numbers(*values: Any) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
 
 
 def gradient(function: Callable[[Tensor], Tensor], signal: Signal) -> Signed:
@@ -37,18 +34,8 @@ def gradient(function: Callable[[Tensor], Tensor], signal: Signal) -> Signed:
 GRADIENT = {nn.Module: gradient}
 
 
-def with_weights(layer: Any, weight: Tensor, bias: Tensor | None = None) -> Any:
-    layer.double()
-    layer.weight.data = weight
-    layer.bias.data = (
-        torch.zeros_like(layer.bias.data, dtype=weight.dtype) if bias is None else bias
-    )
-    return layer
-
-
 # --- the small nets -------------------------------------------------------------------------------
 
-ROWS = numbers([1, 2, 3, 4], [-1, -2, -3, -4])
 ONES_AND_TWOS = numbers([1, 1, 1, 1], [2, 2, 2, 2])
 
 
@@ -278,48 +265,6 @@ def test_parts_behind_a_convolution():
     close(parts.negative, -rising.flip(1))
 
 
-# --- which rule "genomics_default" chooses --------------------------------------------------------
-
-
-def normalisation(dimensions: int) -> nn.Module:
-    norm = (nn.BatchNorm1d if dimensions < 2 else nn.BatchNorm2d)(2, eps=1e-3)
-    norm.running_mean, norm.running_var = numbers(-0.5, 0.5), numbers(1, 1)
-    return with_weights(norm, numbers(1, 1), numbers(-0.5, 0.5))
-
-
-def positive(layer: Any) -> Any:
-    return with_weights(layer, torch.rand_like(layer.weight.double()), torch.rand(2).double())
-
-
-@pytest.mark.parametrize(
-    ("source", "layer", "shape", "between", "chosen"),
-    [
-        ("dense", lambda: nn.Linear(4, 2), (4,), [], "revealcancel"),
-        (
-            "dense_batchnorm_noop_noop",
-            lambda: nn.Linear(4, 2),
-            (4,),
-            [normalisation(0), nn.Identity(), nn.Identity()],
-            "revealcancel",
-        ),
-        ("conv1d", lambda: nn.Conv1d(2, 2, 2), (2, 2), [], "rescale"),
-        ("conv1d_batchnorm", lambda: nn.Conv1d(2, 2, 2), (2, 2), [normalisation(1)], "rescale"),
-        ("conv2d", lambda: nn.Conv2d(2, 2, 2), (2, 2, 2), [], "rescale"),
-        ("conv2d_batchnorm", lambda: nn.Conv2d(2, 2, 2), (2, 2, 2), [normalisation(2)], "rescale"),
-    ],
-)
-def test_rule_that_is_chosen(source, layer, shape, between, chosen):
-    """deeplift_genomics_default_mode::relu_after_{source}."""
-    net = nn.Sequential(positive(layer()), *between, nn.ReLU(), nn.Flatten()).eval()
-    inputs, references = torch.randn(2, 20, *shape, dtype=torch.float64)
-    results = {
-        rule: deeplift(net, inputs, 1, baselines=references, rule=rule)
-        for rule in ("genomics_default", "revealcancel", "rescale")
-    }
-    close(results["genomics_default"], results[chosen])
-    assert (results["revealcancel"] - results["rescale"]).abs().max() > 0.1
-
-
 # --- converted networks: gradient times input -----------------------------------------------------
 
 # With a reference of zero, no biases and pieces that are linear from zero on, contributions are
@@ -475,21 +420,6 @@ def test_max_pooling_over_a_padded_end():
     close(deeplift(net, inputs, rule=GRADIENT, max_pooling="gradient"), expected)
     (expected,) = gradient_times_input(without_padding, (inputs,))
     close(deeplift(without_padding, inputs, rule=GRADIENT), expected)
-
-
-def test_nonlinearity_without_a_layer_before_it():
-    """deeplift_genomics_default_mode::relu_after_other_layer expects an error.
-
-    An input has one sign of change, so that both rules are one and no choice is needed.
-    """
-    net = nn.Sequential(nn.ReLU(), with_weights(nn.Linear(4, 2), ROWS))
-    inputs, references = torch.randn(2, 20, 4, dtype=torch.float64)
-    results = [
-        deeplift(net, inputs, 0, baselines=references, rule=rule)
-        for rule in ("genomics_default", "rescale", "revealcancel")
-    ]
-    close(results[1], results[0])
-    close(results[2], results[0], 1e-6)
 
 
 def test_shuffles_keep_all_pairs():
