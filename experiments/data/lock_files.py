@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Annotated
 from pydantic import ValidationError
 
 from experiments.data.entries import Count, Entry, FileName, Text, first_problem, matching
+from experiments.data.partial_files import partial_file, remove_abandoned
 
 __all__ = ["Lock", "LockError", "Record", "check_writable", "exclusive", "load_lock", "record"]
 
@@ -103,10 +103,6 @@ def _unwritable(path: Path, error: OSError) -> LockError:
     )
 
 
-def _new_name(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-
-
 def check_writable(path: str | Path) -> None:
     """Find out before a download whether it could be recorded.
 
@@ -117,9 +113,9 @@ def check_writable(path: str | Path) -> None:
     """
     path = Path(path)
     try:
-        probe = _new_name(path)
-        probe.touch(exist_ok=False)
-        probe.unlink()
+        remove_abandoned([path])
+        with partial_file(path):
+            pass
     except OSError as error:
         raise _unwritable(path, error) from error
 
@@ -177,12 +173,10 @@ def record(path: str | Path, name: str, content: Path, source: str) -> Lock:
             text = json.dumps(
                 _Content(files=lock.records).model_dump(mode="json"), indent=2, ensure_ascii=False
             )
-            temporary = _new_name(path)
-            try:
-                temporary.write_text(f"{text}\n", encoding="utf-8")
+            with partial_file(path) as (temporary, output):
+                output.write(f"{text}\n".encode())
+                output.flush()
                 os.replace(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(path, error) from error
     return lock

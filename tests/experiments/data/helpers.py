@@ -149,6 +149,24 @@ def status(code, **headers):
     return answer
 
 
+def raw(content):
+    """Send bytes as they are, header and all."""
+    return lambda handler: handler.wfile.write(content)
+
+
+def drip_raw(start, piece, seconds, pause=0.02):
+    """Send a beginning, and then the same piece again and again."""
+
+    def answer(handler):
+        handler.wfile.write(start)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            handler.wfile.write(piece)
+            time.sleep(pause)
+
+    return answer
+
+
 def drip(seconds):
     def answer(handler):
         handler.send_response(200)

