@@ -143,7 +143,7 @@ def _lines(key: str, value: Any, schema: Mapping[str, Any], indent: int) -> list
             line for name, each in value.items() for line in _lines(name, each, {}, indent + 2)
         ]
         return [*_commented(start, comment), *children]
-    if isinstance(value, tuple) and len(text) > LONGEST_LIST:
+    if isinstance(value, (tuple, list)) and len(text) > LONGEST_LIST:
         return [*_commented(start, comment), *_block(value, schema.get("items", {}), indent + 2)]
     return _commented(text, comment)
 

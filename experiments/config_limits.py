@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from experiments.methods import methods
 from experiments.networks.architectures import architecture
 from experiments.networks.settings import TrainingSettings
 from experiments.settings import OnNetworks, Refusal, catalogue, nearest
@@ -50,6 +51,7 @@ def check_limits(config: SharedConfig) -> None:
         _check_batches(config, name, network)
     for experiment, section in _on_networks(config):
         _check_shards(config, experiment, section.shards, f"{experiment}.shards")
+        _check_convolutions(config, experiment)
 
 
 def check_scatter(config: SharedConfig, scatter: Mapping[str, int]) -> None:
@@ -116,6 +118,22 @@ def _check_shards(config: SharedConfig, experiment: str, shards: int, key: str) 
             f"most {most}{smaller}",
             key,
         )
+
+
+def _check_convolutions(config: SharedConfig, experiment: str) -> None:
+    """Refuse methods that need a convolution layer on a net that has none."""
+    for network in config.networks_of(experiment):
+        kind = architecture(str(config.networks.used[network].architecture))
+        # Of one experiment they are quadrature rules.
+        keys = getattr(config.settings_of(experiment, network), "methods", ())
+        refused = [key for key in keys if key in methods() and methods()[key].convolution]
+        if refused and not kind.convolutional:
+            raise Refusal(
+                f"has {', '.join(refused)}, which needs a convolution layer, but {network} "
+                f"({kind.name}) has none: leave it out, or give methods for this net in "
+                f"networks.{network}.settings.{experiment}",
+                f"{experiment}.methods",
+            )
 
 
 def _parts(settings: Any, known: int | None) -> tuple[int, str] | None:

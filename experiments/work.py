@@ -145,9 +145,13 @@ def attribution_maps(settings: Mapping[str, Any], methods: Iterable[str]) -> Wor
     methods : iterable of str
         Methods of all variants of the net, one after the other.
     """
-    images = settings["n_images"]
-    gradients = sum(_gradients(key, settings) for key in methods)
-    return Work(images, gradient=images * len(settings["alphas"]) * gradients)
+    images, keys = settings["n_images"], tuple(methods)
+    attributed = images * len(settings["alphas"])
+    return Work(
+        images,
+        forward=attributed * sum(method(key).evaluations for key in keys),
+        gradient=attributed * sum(_gradients(key, settings) for key in keys),
+    )
 
 
 def attributing(
@@ -221,11 +225,12 @@ def _attributing(
     for key in methods:
         entry, gradients = method(key), images * _gradients(key, settings)
         drawn = images if entry.baselines == "training data" else 0
+        total += Work(references=drawn, forward=images * entry.evaluations)
         # Random draws are made, and used, in float32.
         if precision == "float64" and not entry.random:
-            total += Work(references=drawn, gradient_float64=gradients)
+            total += Work(gradient_float64=gradients)
         else:
-            total += Work(references=drawn, gradient=gradients)
+            total += Work(gradient=gradients)
     return total
 
 

@@ -15,6 +15,7 @@ from experiments.data.tensors import ImageTensors
 from experiments.networks.parallel_training import train_network
 from experiments.networks.settings import TrainingSettings
 from xgradient.attribution import (
+    deconvolution,
     expected_gradients,
     guided_backprop,
     input_x_gradient,
@@ -71,6 +72,7 @@ def close(on_gpu, on_cpu):
         saliency,
         input_x_gradient,
         guided_backprop,
+        deconvolution,
         x_gradient,
         lambda net, inputs, target: integrated_gradients(net, inputs, target, n_steps=16),
         lambda net, inputs, target: deeplift(

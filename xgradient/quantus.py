@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from xgradient.attribution import (
+    deconvolution,
     expected_gradients,
     guided_backprop,
     input_x_gradient,
@@ -23,6 +24,7 @@ from xgradient.deeplift import deeplift
 __all__ = ["EXPLANATION_METHODS", "explain"]
 
 _METHODS: dict[str, Callable[..., Tensor]] = {
+    "deconvolution": deconvolution,
     "deeplift": deeplift,
     "expected_gradients": expected_gradients,
     "guided_backprop": guided_backprop,

@@ -32,8 +32,18 @@ class Settings(OnNetworks):
     )
     alphas: List[Positive] = Field((1.0, 0.5, 0.1), description="factors on the normalised image")
     methods: List[Annotated[str, MethodFor("attribution_maps")]] = Field(
-        ("input_x_gradient", "ig", "x_gradient"),
-        description="x_gradient: only for nets without biases",
+        (
+            "input_x_gradient",
+            "ig",
+            "x_gradient",
+            "deeplift_revealcancel",
+            "occlusion",
+            "grad_cam",
+            "guided_grad_cam",
+            "smooth_grad",
+            "deconvolution",
+        ),
+        description="x_gradient: only for nets without biases; grad_cam: of the last convolution",
     )
     n_steps: Count = Field(128, description="steps of IG")
 

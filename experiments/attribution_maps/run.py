@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from experiments.attributions import Attribution
 from experiments.data.network_images import NetworkImages
+from experiments.seeds import job_seed
 
 __all__ = ["attribute"]
 
@@ -19,6 +20,7 @@ def attribute(
     chosen: Sequence[int],
     alphas: Sequence[float],
     attributions: Mapping[str, Mapping[str, Attribution]],
+    seed: int,
     device: torch.device | str = "cpu",
 ) -> dict[str, Tensor]:
     """Attribute the true-label logit of images whose contrast is multiplied by every alpha.
@@ -35,6 +37,8 @@ def attribute(
         Contrast factors.
     attributions : mapping of str to mapping of str to Attribution
         By variant and key of the method.
+    seed : int
+        Of random draws, which are the same for all variants and contrasts of an image.
     device : torch.device or str
         Where the nets are.
 
@@ -54,6 +58,10 @@ def attribute(
             parts.setdefault(f"image/{alpha}", []).append(shown)
             for variant, methods in attributions.items():
                 for key, attribution in methods.items():
-                    values = attribution(nets[variant], faded, labels).mean(dim=1)
+                    more = {}
+                    if attribution.random:
+                        drawn = job_seed(seed, key, str(index))
+                        more["generator"] = torch.Generator().manual_seed(drawn)
+                    values = attribution(nets[variant], faded, labels, **more).mean(dim=1)
                     parts.setdefault(f"{variant}/{key}/{alpha}", []).append(values)
     return {name: torch.cat(tensors).cpu().contiguous() for name, tensors in parts.items()}

@@ -89,8 +89,12 @@ class Settings(OnNetworks):
             "expected_gradients",
             "gradient",
             "random",
+            "deeplift_revealcancel",
+            "occlusion",
+            "grad_cam",
+            "smooth_grad",
         ),
-        description="x_gradient: only for nets without biases",
+        description="x_gradient: only for nets without biases; grad_cam: of the last convolution",
     )
     n_steps: Count = Field(128, description="steps of IG")
     internal_batch_size: Count = Field(

@@ -11,7 +11,8 @@ METHODS = (
         name="DeepLIFT: Rescale",
         function=_FUNCTION,
         arguments={"rule": "rescale"},
-        experiments=("toys", "digit_conversion", "genomics"),
+        gradients=2,
+        experiments=("masking", "toys", "attribution_maps", "digit_conversion", "genomics"),
         published={_GATA: "rescale_all_layers"},
     ),
     Method(
@@ -19,7 +20,8 @@ METHODS = (
         name="DeepLIFT: RevealCancel",
         function=_FUNCTION,
         arguments={"rule": "revealcancel"},
-        experiments=("toys", "digit_conversion", "genomics"),
+        gradients=5,
+        experiments=("masking", "toys", "attribution_maps", "digit_conversion", "genomics"),
         published={
             "deeplift_mnist_boxplot_digitised": "deeplift_revealcancel",
             "deeplift_mnist_top10_8to3": "deeplift_revealcancel",

@@ -43,6 +43,10 @@ class Method:
         Whether it draws random numbers and takes a ``generator``.
     gradients : int, optional
         Gradients of the net per image; for a method with ``n_steps``, per image and step.
+    evaluations : int, optional
+        Evaluations of the net per image, beyond those of the gradients.
+    convolution : bool, optional
+        Whether it needs a net with a convolution layer.
     names : mapping of str to str, optional
         Another name for readers, by experiment.
     published : mapping of str to str, optional
@@ -59,6 +63,8 @@ class Method:
     baselines: Baselines = "reference"
     random: bool = False
     gradients: int = 1
+    evaluations: int = 0
+    convolution: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
     published: Mapping[str, str] = field(default_factory=dict)
 

@@ -67,6 +67,15 @@ _ENTRIES: dict[str, dict[str, Any]] = {
             "masking": {
                 "n_images": 4,
                 "batch_size": 2,
+                "methods": [
+                    "ig",
+                    "x_gradient",
+                    "input_x_gradient",
+                    "guided_backprop",
+                    "expected_gradients",
+                    "gradient",
+                    "random",
+                ],
                 "n_steps": 16,
                 "internal_batch_size": 16,
                 "examples": {"n_images": 1},

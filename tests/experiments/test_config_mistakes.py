@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import yaml
 
 from experiments.config import ConfigError, check_config
+from experiments.networks.architectures import architecture
 from experiments.settings import merge
 
 
@@ -188,10 +191,12 @@ def config(root):
         ),
         (
             {"masking": {"methods": ["xgradient"]}},
-            "masking.methods.0 is 'xgradient', but must be one of expected_gradients, random, "
-            "gradient, input_x_gradient, guided_backprop, ig, x_gradient; did you mean x_gradient?",
+            "masking.methods.0 is 'xgradient', but must be one of deconvolution, lrp_epsilon, "
+            "deeplift_rescale, deeplift_revealcancel, expected_gradients, random, grad_cam, "
+            "guided_grad_cam, gradient, input_x_gradient, guided_backprop, ig, x_gradient, "
+            "occlusion, smooth_grad; did you mean x_gradient?",
         ),
-        ({"masking": {"methods": ["deeplift_rescale"]}}, "masking.methods.0 is 'deeplift_rescale'"),
+        ({"masking": {"methods": ["rrr"]}}, "masking.methods.0 is 'rrr', but must be one of"),
         ({"masking": {"examples": {"fractions": [1.5]}}}, "masking.examples.fractions.0 is 1.5"),
         (
             {"masking": {"networks": ["vgg"]}},
@@ -422,3 +427,20 @@ def test_mistakes_are_one_line(config, overlay, message):
         assert message in str(raised.value)
         assert "\n" not in str(raised.value)
         assert str(raised.value).startswith("config: ")
+
+
+def test_a_method_that_needs_a_convolution_is_refused_on_a_net_without_one(monkeypatch):
+    dense = dataclasses.replace(architecture("vgg16"), convolutional=False)
+    monkeypatch.setattr(
+        "experiments.config_limits.architecture",
+        lambda key: dense if key == "vgg16" else architecture(key),
+    )
+    check_config({"masking": {"networks": ["alexnet"]}})
+    with pytest.raises(ConfigError) as raised:
+        check_config({"masking": {"networks": ["alexnet", "vgg16"]}})
+    assert str(raised.value) == (
+        "config: masking.methods has grad_cam, which needs a convolution layer, but vgg16 (VGG16) "
+        "has none: leave it out, or give methods for this net in networks.vgg16.settings.masking"
+    )
+    own = {"vgg16": {"settings": {"masking": {"methods": ["x_gradient", "gradient"]}}}}
+    check_config({"masking": {"networks": ["alexnet", "vgg16"]}, "networks": own})

@@ -86,9 +86,14 @@ def test_functions_have_the_common_signature(key):
 def test_methods_run_as_a_job_calls_them(key):
     torch.manual_seed(0)
     net = nn.Sequential(
-        nn.Flatten(), nn.Linear(9, 8, bias=False), nn.ReLU(), nn.Linear(8, 3, bias=False)
+        nn.Conv2d(1, 16, 2, bias=False),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(64, 8, bias=False),
+        nn.ReLU(),
+        nn.Linear(8, 3, bias=False),
     ).eval()
-    inputs, target = torch.rand(2, 1, 3, 3), torch.tensor([0, 2])
+    inputs, target = torch.rand(2, 1, 3, 3), torch.tensor([0, 1])
     call = method(key).call({"n_steps": 4})
     attribution = load_attributions({key: call})[key]
     more = {}

@@ -11,6 +11,7 @@ from experiments.attribution_maps.run import attribute
 from experiments.masking.examples import mask_examples
 from experiments.masking.run import attribute_blocks
 from experiments.masking.scores import score_blocks
+from experiments.methods import method
 from experiments.named import import_named
 from experiments.shards import blocks_of
 from experiments.work import Work
@@ -67,6 +68,15 @@ def test_attributions_of_two_images_by_two_methods():
     # Random draws need no gradient, EG one, in float32, and a training image.
     drawn = work.attributing(MASKING, 100, ["random", "expected_gradients"], "x")
     assert drawn == Work(2, references=2, gradient=2)
+
+
+def test_occlusion_evaluates_the_net_and_takes_no_gradient():
+    windows = method("occlusion").evaluations
+    for variant in ("regular", "x"):
+        done = work.attributing(MASKING, 100, ["occlusion", "gradient"], variant)
+        assert done.forward == 2 * windows and done.n_passes - done.forward in (2, 4)
+    maps = {"n_images": 3, "alphas": [1.0, 0.5]}
+    assert work.attribution_maps(maps, ["occlusion"]) == Work(3, forward=6 * windows)
 
 
 def test_masks_of_two_images_by_two_methods():
@@ -130,6 +140,7 @@ def check(done: Work, examined: int = 0) -> None:
 
 IMAGES = random_images(6, seed=0)
 ALL = ["ig", "x_gradient", "input_x_gradient", "guided_backprop", "expected_gradients", "random"]
+ALL += ["smooth_grad", "deconvolution"]
 
 
 @pytest.mark.parametrize(
@@ -185,9 +196,8 @@ def test_the_pictures_take_the_predicted_passes(net):
 
 
 def test_the_maps_take_the_predicted_passes(net):
-    calls = attributions("ig", "gradient", n_steps=4)
-    attribute(
-        {"regular": net, "x": net}, IMAGES, [0, 3], [1.0, 0.5], {"regular": calls, "x": calls}
-    )
+    calls = attributions("ig", "gradient", "smooth_grad", n_steps=4)
+    methods = {"regular": calls, "x": calls}
+    attribute({"regular": net, "x": net}, IMAGES, [0, 3], [1.0, 0.5], methods, seed=0)
     settings = {"n_images": 2, "alphas": [1.0, 0.5], "n_steps": 4}
     check(work.attribution_maps(settings, [*calls, *calls]), examined=40)

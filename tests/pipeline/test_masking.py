@@ -59,9 +59,10 @@ def test_x_gradient_is_integrated_gradients_on_the_x_net(table):
             assert ig == xg
 
 
-def test_methods_are_in_the_order_of_the_configuration(table, config):
-    order = [method for method in config["methods"] if method != "x_gradient"]
-    for _, rows in table.groupby(["network", "variant"]):
+def test_methods_are_in_the_order_of_the_configuration(table, run_config):
+    for (network, _), rows in table.groupby(["network", "variant"]):
+        settings = settings_of(run_config, "masking", network)
+        order = [method for method in settings.methods if method != "x_gradient"]
         listed = [method for method in rows["method"] if method != "x_gradient"]
         assert listed == order
 

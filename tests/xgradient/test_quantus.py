@@ -68,7 +68,7 @@ def test_a_net_without_parameters_takes_single_precision(x):
 
 
 def test_what_cannot_be_used(net, x):
-    with pytest.raises(ValueError, match=r"method must be one of deeplift, .*got 'gradient'"):
+    with pytest.raises(ValueError, match=r"method must be one of deconvolution, .*got 'gradient'"):
         explain(net, x, TARGET, method="gradient")
     with pytest.raises(ValueError, match=r"axes from 1 to 3 of the inputs, got \(0,\)"):
         explain(net, x, TARGET, reduce_axes=(0,))

@@ -49,6 +49,8 @@ rule measure_attribution_maps:
     params:
         settings=of_network("attribution_maps", "n_images", "alphas"),
         methods=lambda wildcards: MAPS[wildcards.network],
+        # Every image has the same random draws, whatever the net and the shard.
+        seed=job_seed(config["seed"], "attribution_maps"),
         device=config["device"],
     script:
         "../scripts/attribution_maps/measure.py"

@@ -33,6 +33,7 @@ not black.
 
 from xgradient._explained import NonFiniteAttributionWarning
 from xgradient._layers import InputOf
+from xgradient.attribution.deconvolution import deconvolution
 from xgradient.attribution.expected_gradients import expected_gradients
 from xgradient.attribution.guided_backprop import guided_backprop
 from xgradient.attribution.input_x_gradient import input_x_gradient
@@ -47,6 +48,7 @@ __all__ = [
     "QUADRATURE_METHODS",
     "InputOf",
     "NonFiniteAttributionWarning",
+    "deconvolution",
     "expected_gradients",
     "guided_backprop",
     "input_x_gradient",

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from xgradient._explained import (
-    Baselines,
-    Inputs,
-    Model,
-    OutputSelector,
-    attributing,
-    explained,
-    module_of,
-)
+from xgradient._explained import Baselines, Inputs, Model, OutputSelector
 from xgradient._layers import LayerLike
 from xgradient._targets import TargetLike
-from xgradient.attribution._gradients import copies, input_gradient
-from xgradient.attribution._opaque import opaque_module
-from xgradient.attribution._relu_calls import ReLUCalls
+from xgradient.attribution._modified_relu import modified_gradient, rectified
 
 
 def guided_backprop(
@@ -76,54 +65,18 @@ def guided_backprop(
     ----------
     Springenberg et al. (2015), "Striving for Simplicity".
     """
-    task = explained(
+    return modified_gradient(
+        _GuidedReLU,
         model,
         inputs,
         target,
+        baselines=baselines,
         additional_forward_args=additional_forward_args,
         output=output,
         layer=layer,
         create_graph=create_graph,
+        multiply_by_inputs=multiply_by_inputs,
     )
-    module = module_of(model)
-    opaque = None if module is None else opaque_module(module)
-    if opaque is not None:
-        raise ValueError(
-            f"the ReLUs inside the compiled module '{opaque}' cannot be seen: pass the net from "
-            "before compilation"
-        )
-
-    def guided(points: Sequence[Tensor]) -> Tensor:
-        with ReLUCalls(_GuidedReLU.apply):
-            scores = task.scores(points)
-        unseen = _plain_relus(scores)
-        if unseen:
-            raise ValueError(
-                f"{unseen} {'ReLU' if unseen == 1 else 'ReLUs'} of the net cannot be seen and "
-                "would pass back the plain gradient: pass the net itself, not a "
-                "torch.nn.DataParallel or a compiled form of it"
-            )
-        return scores
-
-    with attributing(model):
-        gradients = input_gradient(guided, copies(task.inputs), create_graph)
-        if multiply_by_inputs:
-            differences = task.differences(baselines)
-            gradients = tuple(d * g for d, g in zip(differences, gradients, strict=True))
-    return task.returned(gradients)
-
-
-def _plain_relus(scores: Tensor) -> int:
-    """Count the ReLUs behind the scores that would pass back their plain gradient."""
-    found, seen, waiting = 0, set(), [scores.grad_fn]
-    while waiting:
-        step = waiting.pop()
-        if step is None or step in seen:
-            continue
-        seen.add(step)
-        found += step.name().startswith("ReluBackward")
-        waiting.extend(earlier for earlier, _ in step.next_functions)
-    return found
 
 
 class _GuidedReLU(torch.autograd.Function):
@@ -131,10 +84,7 @@ class _GuidedReLU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, in_place: bool) -> Tensor:
-        if in_place:
-            ctx.mark_dirty(values)
-        # Not relu, which a mode around this one may look for.
-        output = values.clamp_(min=0) if in_place else values.clamp(min=0)
+        output = rectified(ctx, values, in_place)
         ctx.save_for_backward(output)
         return output
 

@@ -11,7 +11,13 @@ What stays different: nets run in evaluation mode; errors say more, and are a `V
 
 from xgradient.captum._attribution import Attribution, CaptumArgumentError, CaptumTypeError
 from xgradient.captum.deeplift import DeepLift, DeepLiftShap, RevealCancel
-from xgradient.captum.gradients import GuidedBackprop, InputXGradient, Saliency, XGradient
+from xgradient.captum.gradients import (
+    Deconvolution,
+    GuidedBackprop,
+    InputXGradient,
+    Saliency,
+    XGradient,
+)
 from xgradient.captum.layers import (
     LayerDeepLift,
     LayerDeepLiftShap,
@@ -26,6 +32,7 @@ __all__ = [
     "Attribution",
     "CaptumArgumentError",
     "CaptumTypeError",
+    "Deconvolution",
     "DeepLift",
     "DeepLiftShap",
     "ExpectedGradients",

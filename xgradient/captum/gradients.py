@@ -6,7 +6,13 @@ from typing import Any
 
 from xgradient._explained import Baselines, Inputs, Model
 from xgradient._targets import TargetLike
-from xgradient.attribution import guided_backprop, input_x_gradient, saliency, x_gradient
+from xgradient.attribution import (
+    deconvolution,
+    guided_backprop,
+    input_x_gradient,
+    saliency,
+    x_gradient,
+)
 from xgradient.captum._attribution import Attribution, like_captum
 
 
@@ -111,6 +117,38 @@ class GuidedBackprop(Attribution):
     ) -> Inputs:
         """Attribute to inputs; parameters, result and errors as of `Saliency.attribute`."""
         return guided_backprop(
+            self.forward_func,
+            inputs,
+            target,
+            additional_forward_args=additional_forward_args,
+            layer=self._place,
+        )
+
+
+class Deconvolution(Attribution):
+    """Deconvolution: `xgradient.attribution.deconvolution`.
+
+    Unlike Captum's, it also sees ReLUs that are functions.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The net.
+    """
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self.model = model
+
+    @like_captum
+    def attribute(
+        self,
+        inputs: Inputs,
+        target: TargetLike = None,
+        additional_forward_args: Any = None,
+    ) -> Inputs:
+        """Attribute to inputs; parameters, result and errors as of `Saliency.attribute`."""
+        return deconvolution(
             self.forward_func,
             inputs,
             target,

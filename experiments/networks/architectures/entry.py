@@ -35,6 +35,8 @@ class Architecture:
         configuration gives: ``"geometry"``, ``"dropout"``.
     smallest : mapping of str to int, optional
         Side of the smallest images that it takes, pixels, by geometry.
+    convolutional : bool, optional
+        Whether it has a convolution layer, which some methods of attribution need.
     stripped : mapping, optional
         Arguments that differ when the biases of a trained net are removed.
     """
@@ -46,4 +48,5 @@ class Architecture:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     smallest: Mapping[str, int] = field(default_factory=dict)
+    convolutional: bool = True
     stripped: Mapping[str, Any] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from tests.oracles.helpers import close
 from tests.oracles.nets import Function
 from xgradient.attribution import (
+    deconvolution,
     expected_gradients,
     guided_backprop,
     input_x_gradient,
@@ -26,6 +27,7 @@ EVERY_METHOD = {
         net, x, t, baselines=torch.as_tensor(x).flip(0), generator=torch.Generator().manual_seed(1)
     ),
     "guided_backprop": guided_backprop,
+    "deconvolution": deconvolution,
 }
 
 

@@ -16,6 +16,7 @@ from tests.oracles.helpers import close
 from xgradient._explained import NonFiniteAttributionWarning
 from xgradient.attribution import (
     InputOf,
+    deconvolution,
     expected_gradients,
     guided_backprop,
     input_x_gradient,
@@ -31,6 +32,7 @@ METHODS = {
     "x_gradient": lambda *args, **more: x_gradient(*args, check=False, **more),
     "integrated_gradients": lambda *args, **more: integrated_gradients(*args, n_steps=3, **more),
     "guided_backprop": guided_backprop,
+    "deconvolution": deconvolution,
     "expected_gradients": lambda model, inputs, *args, **more: expected_gradients(
         model,
         inputs,
@@ -130,7 +132,7 @@ def test_an_index_into_outputs_of_any_shape(method, net, inputs):
 
 @every_method
 def test_weights_of_the_outputs(method, net, inputs):
-    if method is METHODS["guided_backprop"]:
+    if method in (guided_backprop, deconvolution):
         return  # not linear in the outputs
     weights = torch.randn(3, 5, dtype=torch.float64)
     parts = [weights[:, k, None] * method(net, inputs, k) for k in range(5)]
@@ -204,8 +206,8 @@ def test_further_arguments_go_with_their_rows(method, net, inputs):
 @every_method
 def test_inputs_without_features(method):
     x = torch.randn(4, dtype=torch.float64)
-    linear = {saliency: torch.full_like(x, 3.0), guided_backprop: torch.full_like(x, 3.0)}
-    expected = linear.get(method, 3 * x)
+    gradients = (saliency, guided_backprop, deconvolution)
+    expected = torch.full_like(x, 3.0) if method in gradients else 3 * x
     if method is METHODS["expected_gradients"]:
         drawn = torch.randint(4, (4,), generator=torch.Generator().manual_seed(2))
         expected = 3 * (x - x.flip(0)[drawn])

@@ -1,4 +1,4 @@
-"""Guided backpropagation against Captum and by hand."""
+"""Guided backpropagation and deconvolution against Captum and by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from captum.attr import GuidedBackprop
+from captum.attr import Deconvolution, GuidedBackprop
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -16,16 +16,15 @@ from torch.nn import functional
 
 from tests.oracles.helpers import close, slowly
 from tests.oracles.nets import Function, Residual
-from xgradient.attribution import (
-    guided_backprop,
-    saliency,
-)
+from xgradient.attribution import deconvolution, guided_backprop, saliency
 
 
-def captum_guided(net: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
+def captum_guided(
+    net: nn.Module, inputs: Tensor, target: Tensor, kind: type = GuidedBackprop
+) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return GuidedBackprop(net).attribute(inputs.clone(), target).detach()
+        return kind(net).attribute(inputs.clone(), target).detach()
 
 
 def guided_net(in_place: bool = False) -> nn.Module:
@@ -52,6 +51,9 @@ def test_guided_backprop_of_captum(seed):
     expected = captum_guided(net, inputs, target)
     close(guided_backprop(net, inputs, target), expected)
     close(guided_backprop(in_place, inputs, target), expected)
+    expected = captum_guided(net, inputs, target, Deconvolution)
+    close(deconvolution(net, inputs, target), expected)
+    close(deconvolution(in_place, inputs, target), expected)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,18 @@ def test_guided_backprop_of_functional_relus(relu, case):
     modules = nn.Sequential(nn.Flatten(), first, nn.ReLU(), last)
     net = Function(lambda x, a, b: b(relu(a(x.flatten(1)))), a=first, b=last)
     close(guided_backprop(net, inputs, target), captum_guided(modules, inputs, target))
+    expected = captum_guided(modules, inputs, target, Deconvolution)
+    close(deconvolution(net, inputs, target), expected)
+
+
+def test_captum_sees_no_functional_relus(case):
+    """The reason for our own: when this fails, Captum's can be used."""
+    _, inputs, target = case
+    first, last = nn.Linear(128, 9).double(), nn.Linear(9, 5).double()
+    net = Function(lambda x, a, b: b(functional.relu(a(x.flatten(1)))), a=first, b=last)
+    for kind, method in ((GuidedBackprop, guided_backprop), (Deconvolution, deconvolution)):
+        close(captum_guided(net, inputs, target, kind), saliency(net, inputs, target))
+        assert not torch.allclose(method(net, inputs, target), saliency(net, inputs, target))
 
 
 def test_guided_backprop_keeps_what_in_place_means(case):
@@ -108,6 +122,15 @@ def test_guided_backprop_by_hand():
     assert result.tolist() == [[0, 2, 0]]
     result = guided_backprop(net, torch.tensor([[1.0, -1.0, 0.0]]), torch.tensor([0]))
     assert result.tolist() == [[0, 0, 0]]
+
+
+def test_deconvolution_by_hand():
+    # As above, but whether a unit is active does not matter.
+    net = nn.Sequential(nn.ReLU(), nn.Linear(3, 1, bias=False))
+    net[1].weight.data = torch.tensor([[-1.0, 2.0, 3.0]])
+    for values in ([1.0, 1.0, -1.0], [1.0, -1.0, 0.0]):
+        result = deconvolution(net, torch.tensor([values]), torch.tensor([0]))
+        assert result.tolist() == [[0, 2, 3]]
 
 
 def test_guided_backprop_without_relus_is_the_gradient(case):

@@ -21,7 +21,7 @@ with Job(snakemake) as job:
     alphas = params.settings["alphas"]
     save_tensors(
         snakemake.output[0],
-        attribute(nets, data, chosen, alphas, methods, job.device) if chosen else {},
+        attribute(nets, data, chosen, alphas, methods, job.seed, job.device) if chosen else {},
         job.facts([*map(files.get, nets), files.images], image_indices=chosen),
         classes=json.dumps(data.class_names(chosen)),
         alphas=json.dumps(alphas),
