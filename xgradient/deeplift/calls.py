@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from xgradient.deeplift.modules import Modules
-from xgradient.deeplift.names import FunctionName, out_of_place, signature
+from xgradient._calls import FunctionName, map_tensors, out_of_place, signature
+from xgradient._running import Modules
 from xgradient.deeplift.nodes import Node
 from xgradient.deeplift.operations import Passed, UnsupportedOperationError
 from xgradient.deeplift.signals import Signal
@@ -61,28 +61,6 @@ class _Slot:
     """Place of a signal among the arguments of a call."""
 
     index: int
-
-
-def map_tensors(function: Callable[[Tensor], Any], values: Any) -> Any:
-    """Apply a function to the tensors in nested tuples, lists and dictionaries."""
-    if isinstance(values, Tensor):
-        return function(values)
-    if type(values) in (tuple, list):
-        return type(values)(map_tensors(function, each) for each in values)
-    if type(values) is dict:
-        return {key: map_tensors(function, each) for key, each in values.items()}
-    return values
-
-
-def tensors_in(values: Any) -> Iterator[Tensor]:
-    """Find the tensors in nested tuples, lists and dictionaries."""
-    if isinstance(values, Tensor):
-        yield values
-    elif isinstance(values, (tuple, list)):
-        for each in values:
-            yield from tensors_in(each)
-    elif isinstance(values, dict):
-        yield from tensors_in(tuple(values.values()))
 
 
 class Call:

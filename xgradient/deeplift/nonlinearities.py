@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from xgradient.deeplift.names import function_name
+from xgradient._calls import function_name
 
 # Functions of torch by their name, in whatever form they are called.
 _NAMES = {

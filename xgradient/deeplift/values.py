@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from xgradient._calls import WITHOUT_VALUES
 from xgradient.deeplift.calls import Call
 
 
@@ -23,19 +24,7 @@ _TO_PYTHON = "it reads values of the input into Python, behind which DeepLIFT ca
 _JUMPS = "its result jumps as the input changes, so that no part of the change can be followed"
 
 HANDLERS: dict[str, Callable[[Call], Any]] = {
-    **dict.fromkeys(
-        (
-            *("size", "dim", "ndimension", "numel", "nelement", "stride", "__len__", "__hash__"),
-            *("is_floating_point", "is_complex", "is_contiguous", "get_device", "element_size"),
-            *("is_inference", "storage_offset", "is_pinned", "is_same_size", "is_signed"),
-            *("result_type", "can_cast", "promote_types", "retain_grad", "register_hook"),
-            *("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"),
-            *("new_zeros", "new_ones", "new_full", "new_empty", "new_tensor", "is_conj", "is_neg"),
-            *("__repr__", "__format__", "__dir__", "has_names", "is_tensor", ".grad", ".grad_fn"),
-            *("_is_view", "_is_zerotensor", "is_distributed", "data_ptr", "is_nonzero_static"),
-        ),
-        _read,
-    ),
+    **dict.fromkeys(WITHOUT_VALUES, _read),
     **dict.fromkeys(
         (
             *("item", "tolist", "numpy", "__array__", "__bool__", "__float__", "__int__"),

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from xgradient.deeplift.calls import Call, tensors_in
-from xgradient.deeplift.modules import Modules
-from xgradient.deeplift.names import FunctionName, function_name
+from xgradient._calls import FunctionName, function_name, tensors_in
+from xgradient._running import Modules
+from xgradient.deeplift.calls import Call
 from xgradient.deeplift.nodes import Node, WatchedSignal, version_of
 from xgradient.deeplift.nonlinearities import Nonlinearities
 from xgradient.deeplift.operations import Passed, Pullback, UnsupportedOperationError, elementwise

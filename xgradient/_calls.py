@@ -1,4 +1,4 @@
-"""What a torch function is called, in whatever form it is called.
+"""The calls of torch functions: what each is called, in whatever form, and its tensors.
 
 ``torch.relu``, ``torch.relu_``, ``Tensor.relu``, ``torch.nn.functional.relu`` and
 ``torch.ops.aten.relu`` are one operation, as are ``a + b``, ``a.add(b)`` and ``a += b``.
@@ -7,12 +7,26 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+WITHOUT_VALUES = frozenset(
+    (
+        *("size", "dim", "ndimension", "numel", "nelement", "stride", "__len__", "__hash__"),
+        *("is_floating_point", "is_complex", "is_contiguous", "get_device", "element_size"),
+        *("is_inference", "storage_offset", "is_pinned", "is_same_size", "is_signed"),
+        *("result_type", "can_cast", "promote_types", "retain_grad", "register_hook"),
+        *("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"),
+        *("new_zeros", "new_ones", "new_full", "new_empty", "new_tensor", "is_conj", "is_neg"),
+        *("__repr__", "__format__", "__dir__", "has_names", "is_tensor", ".grad", ".grad_fn"),
+        *("_is_view", "_is_zerotensor", "is_distributed", "data_ptr", "is_nonzero_static"),
+    )
+)
+"""Names of functions that ask a tensor for its form, not for its values."""
 
 _OPERATORS = {
     "__add__": "add",
@@ -135,3 +149,25 @@ def signature(function: Callable[..., Any]) -> inspect.Signature | None:
         return inspect.signature(function) if inspect.isfunction(function) else None
     except ValueError:  # a Python function around one that is not
         return None
+
+
+def map_tensors(function: Callable[[Tensor], Any], values: Any) -> Any:
+    """Apply a function to the tensors in nested tuples, lists and dictionaries."""
+    if isinstance(values, Tensor):
+        return function(values)
+    if type(values) in (tuple, list):
+        return type(values)(map_tensors(function, each) for each in values)
+    if type(values) is dict:
+        return {key: map_tensors(function, each) for key, each in values.items()}
+    return values
+
+
+def tensors_in(values: Any) -> Iterator[Tensor]:
+    """Find the tensors in nested tuples, lists and dictionaries."""
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, (tuple, list)):
+        for each in values:
+            yield from tensors_in(each)
+    elif isinstance(values, dict):
+        yield from tensors_in(tuple(values.values()))
