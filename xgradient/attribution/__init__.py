@@ -33,7 +33,13 @@ not black.
 
 from xgradient._explained import NonFiniteAttributionWarning
 from xgradient._layers import InputOf
+from xgradient.attribution._path_pieces import PathPieces
+from xgradient.attribution._piecewise import NotPiecewiseLinearError
 from xgradient.attribution.deconvolution import deconvolution
+from xgradient.attribution.exact_integrated_gradients import (
+    UnresolvedPathWarning,
+    exact_integrated_gradients,
+)
 from xgradient.attribution.expected_gradients import expected_gradients
 from xgradient.attribution.guided_backprop import guided_backprop
 from xgradient.attribution.input_x_gradient import input_x_gradient
@@ -48,7 +54,11 @@ __all__ = [
     "QUADRATURE_METHODS",
     "InputOf",
     "NonFiniteAttributionWarning",
+    "NotPiecewiseLinearError",
+    "PathPieces",
+    "UnresolvedPathWarning",
     "deconvolution",
+    "exact_integrated_gradients",
     "expected_gradients",
     "guided_backprop",
     "input_x_gradient",

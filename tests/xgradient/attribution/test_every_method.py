@@ -10,6 +10,7 @@ from tests.oracles.helpers import close
 from tests.oracles.nets import Function
 from xgradient.attribution import (
     deconvolution,
+    exact_integrated_gradients,
     expected_gradients,
     guided_backprop,
     input_x_gradient,
@@ -23,6 +24,7 @@ EVERY_METHOD = {
     "input_x_gradient": input_x_gradient,
     "x_gradient": lambda net, x, t: x_gradient(net, x, t, check=False),
     "integrated_gradients": lambda net, x, t: integrated_gradients(net, x, t, n_steps=4),
+    "exact_integrated_gradients": exact_integrated_gradients,
     "expected_gradients": lambda net, x, t: expected_gradients(
         net, x, t, baselines=torch.as_tensor(x).flip(0), generator=torch.Generator().manual_seed(1)
     ),
@@ -148,6 +150,10 @@ def test_nets_that_work_in_place_on_the_first_layer(method, case):
 def test_dtype_is_kept(method, case, dtype, tolerance):
     net, inputs, target = case
     expected = method(net, inputs, target)
+    if method is exact_integrated_gradients and dtype != torch.float32:
+        with pytest.raises(TypeError, match="cannot be cut exactly in torch"):
+            method(net.to(dtype), inputs.to(dtype), target)
+        return
     result = method(net.to(dtype), inputs.to(dtype), target)
     assert result.dtype == dtype
     close(result.double(), expected, tolerance)
