@@ -7,11 +7,19 @@ BENCHMARKS := $(filter-out benchmarks/common.py benchmarks/plot.py,$(wildcard be
 # The scripts of the pipeline start their own Python: let them find this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MPLBACKEND := agg
+# Files and messages are UTF-8, whatever the locale.
+export PYTHONUTF8 := 1
+# Snakemake keeps a cache in the home folder, and ends with a traceback where it cannot.
+ifneq ($(shell folder="$${XDG_CACHE_HOME:-$${HOME:-/dev/null}/.cache}/snakemake"; \
+  mkdir -p "$$folder" 2>&- && rmdir "$$(mktemp -d "$$folder/XXXXXX" 2>&-)" 2>&- && echo yes),yes)
+export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
+endif
 
-.PHONY: all setup config lint types unit docs smoke test test-peers test-slurm benchmark clean
+.PHONY: all setup config lint types unit docs smoke test test-peers test-slurm test-repeat benchmark clean
 
+# As a module: the first line of .venv/bin/snakemake cannot name every path, nor one that has changed.
 all: setup
-	$(BIN)/snakemake --cores $(CORES)
+	$(BIN)/python -m snakemake --cores $(CORES)
 	@echo
 	@echo "Tables:   results/tables/   (CSV, Markdown, LaTeX; executed notebooks as HTML)"
 	@echo "Figures:  results/figures/  (PDF, PNG)"
@@ -47,7 +55,7 @@ types: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/python -m pytest tests --ignore=tests/pipeline --ignore=tests/slurm --numprocesses auto --dist worksteal --cov
+	$(BIN)/python -m pytest tests --ignore=tests/pipeline --ignore=tests/slurm --ignore=tests/repeat --numprocesses auto --dist worksteal --cov
 
 # Warnings are errors. The unit tests build it as well, and run the code of its pages.
 docs: setup
@@ -55,7 +63,7 @@ docs: setup
 	@echo "Documentation:  site/index.html"
 
 smoke: setup
-	$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
+	$(BIN)/python -m snakemake --cores $(CORES) --configfile config/smoke.yaml
 	$(BIN)/python -m pytest tests/pipeline
 
 test: lint unit smoke
@@ -79,6 +87,11 @@ test-peers: .venv-peers/installed
 # The workflow on a Slurm of one node, started for the test; skipped where Slurm cannot be had.
 test-slurm: setup
 	$(BIN)/python -m pytest tests/slurm
+
+# The workflow three times: with other cores, shards, orders of jobs and hash seeds, and with threads.
+test-repeat: setup
+	$(BIN)/python -m pytest tests/repeat
+	@echo "Differences across numbers of threads:  results/repeat/threads.csv"
 
 # Quiet machine, one after the other: what is measured is time.
 benchmark: setup

@@ -9,13 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from experiments.claim_list import load_claims
-
-# Measured times: no two runs agree on them.
-TIMES = {"seconds_per_rep", "relative_cost"}
+from tests.result_tables import assert_same
 
 
 def printed(folder):
@@ -108,22 +104,7 @@ def test_a_cancelled_job_is_started_again(slurm_run):
 
 def test_the_tables_are_those_of_a_local_run_with_other_shards(slurm_run, local_tables, root):
     folder, _ = slurm_run
-    # Claims that are judged from measured times.
-    claims = load_claims(root / "workflow/claims.yaml")
-    timed = {claim.claim for claim in claims if claim.column in sorted(TIMES)}
-    assert timed
-    tables = folder / "results/smoke/tables"
-    names = sorted(path.name for path in local_tables.glob("*.csv"))
-    assert names == sorted(path.name for path in tables.glob("*.csv")) and len(names) > 10
-    for name in names:
-        ours, local = (pd.read_csv(path / name, dtype=str) for path in (tables, local_tables))
-        if name == "claims.csv":
-            ours, local = (table[~table["claim"].isin(timed)] for table in (ours, local))
-        columns = [column for column in local if column not in TIMES]
-        # As text: every digit counts.
-        pd.testing.assert_frame_equal(
-            ours.drop(columns=[*TIMES], errors="ignore"), local[columns], obj=name
-        )
+    assert_same(folder / "results/smoke/tables", local_tables, root)
 
 
 def test_the_shards_are_those_that_were_asked_for(slurm_run):
