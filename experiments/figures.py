@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +14,22 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from safetensors import safe_open
 
+from experiments.writing import write_bytes
+
 __all__ = ["load_drawing", "load_drawings", "save_figure", "set_style"]
 
 
 def save_figure(figure: Figure, pdf: str | Path, png: str | Path) -> None:
     """Write a figure as PDF and PNG, without dates, so that the same figure is the same file."""
-    figure.savefig(pdf, bbox_inches="tight", metadata={"CreationDate": None})
-    figure.savefig(png, bbox_inches="tight", dpi=150, metadata={"Software": None})
+    options: dict[str, dict[str, Any]] = {
+        "pdf": {"metadata": {"CreationDate": None}},
+        "png": {"metadata": {"Software": None}, "dpi": 150},
+    }
+    for path, (kind, own) in zip((pdf, png), options.items(), strict=True):
+        # In memory first: matplotlib hides an error of the disk behind others.
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format=kind, bbox_inches="tight", **own)
+        write_bytes(path, drawn.getvalue())
 
 
 def load_drawing(path: str | Path, *names: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

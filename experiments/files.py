@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 
 from experiments.data.catalogue import DigestError, find_problem, load_dataset
 from experiments.data.stores import StoredImages
 from experiments.data.tensors import ImageTensors
+from experiments.writing import write_tensors
 
 __all__ = [
     "load_split",
@@ -34,7 +34,7 @@ def save_tensors(
     path: str | Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any], **header: str
 ) -> None:
     """Write tensors by name, with their provenance and further text in the header."""
-    save_file(dict(tensors), str(path), metadata={"facts": json.dumps(facts), **header})
+    write_tensors(path, tensors, {"facts": json.dumps(facts), **header})
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

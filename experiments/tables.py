@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.markup import latex_text, markdown_cell, markdown_text
+from experiments.writing import write_text
 
 __all__ = [
     "LABELS",
@@ -157,13 +158,13 @@ def export_table(
     cells = shown.map(markdown_cell).rename(columns=markdown_cell)
     text = [markdown_text(caption), "", cells.to_markdown(index=False, disable_numparse=True), ""]
     text += [f"{markdown_text(note)}\n" for note in notes]
-    Path(markdown).write_text("\n".join(text))
+    write_text(markdown, "\n".join(text))
     table = shown.style.hide(axis="index").format(escape="latex")
     table = table.format_index(escape="latex", axis="columns")
     # Escaped like the cells: names of data sets hold underscores.
     body = table.to_latex(caption=latex_text(caption), hrules=True, position_float="centering")
     comments = "".join(f"% {' '.join(note.split())}\n" for note in notes)
-    Path(latex).write_text(comments + body)
+    write_text(latex, comments + body)
 
 
 def job_facts(path: str | Path) -> list[Mapping[str, Any]]:

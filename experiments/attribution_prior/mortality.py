@@ -13,6 +13,7 @@ import pandas as pd
 from experiments.attribution_prior.table import MortalityTable, read_mortality
 from experiments.data.catalogue import Dataset
 from experiments.data.fetch import FetchedFile, FetchError, fetch_dataset
+from experiments.writing import write_csv
 
 __all__ = ["FetchedTable", "fetch_table", "read_table", "table_facts", "write_table"]
 
@@ -97,7 +98,7 @@ def write_table(path: str | Path, table: MortalityTable) -> None:
         raise ValueError(f"{table.name}: a feature is named {LABEL}, as is the column of labels")
     frame = pd.DataFrame(table.features, columns=list(table.feature_names))
     frame.insert(0, LABEL, table.labels)
-    frame.to_csv(path, index=False)
+    write_csv(path, frame)
 
 
 def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:

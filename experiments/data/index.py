@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.writing import write_csv, write_text
+
 __all__ = ["Index", "read_index", "spread", "write_index"]
 
 
@@ -76,9 +78,9 @@ def write_index(
         JSON-serialisable; ``class_names`` among them.
     """
     table = pd.DataFrame(rows, columns=["path", "label"])
-    table.to_csv(path, index=False)
+    write_csv(path, table)
     shared = {"folder": os.fspath(folder), "facts": facts}
-    _facts_path(path).write_text(json.dumps(shared, indent=1) + "\n", encoding="utf-8")
+    write_text(_facts_path(path), json.dumps(shared, indent=1) + "\n")
 
 
 def read_index(path: str | Path) -> Index:

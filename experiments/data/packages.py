@@ -105,7 +105,8 @@ def _debian_archive(source: DebianSource, folder: Path, options: Options) -> Pat
     hooks.write_text(
         "#clear APT::Update::Pre-Invoke;\n"
         "#clear APT::Update::Post-Invoke;\n"
-        "#clear APT::Update::Post-Invoke-Success;\n"
+        "#clear APT::Update::Post-Invoke-Success;\n",
+        encoding="utf-8",
     )
     apt = ["apt-get", "-qq", f"-c={hooks}"]
     for key, value in {

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +17,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
+
+from experiments.writing import write_tensors, write_text
 
 __all__ = ["SHARD_BYTES", "StoreError", "StoreWriter", "StoredImages"]
 
@@ -120,9 +120,7 @@ class StoreWriter:
         assert self._images is not None
         images = self._images[: self._filled]
         target = self._folder / _shard_name(len(self._counts))
-        temporary = target.with_name(f".{target.name}.part")
-        save_file({"images": images, "labels": torch.cat(self._labels)}, str(temporary))
-        os.replace(temporary, target)
+        write_tensors(target, {"images": images, "labels": torch.cat(self._labels)})
         self._counts.append(self._filled)
         self._digests.append(_digest(images))
         self._labels, self._filled = [], 0
@@ -146,10 +144,7 @@ class StoreWriter:
             "digests": self._digests,
             "facts": self._facts,
         }
-        target = self._folder / _INDEX
-        temporary = target.with_name(f".{_INDEX}.part")
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, target)
+        write_text(self._folder / _INDEX, json.dumps(content, indent=1) + "\n")
 
 
 class StoredImages:

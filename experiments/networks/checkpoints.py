@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from experiments.data.preprocessing import Preprocessing
 from experiments.named import import_named
+from experiments.writing import write_tensors
 
 __all__ = [
     "build_network",
@@ -83,7 +84,7 @@ def save_model(
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
-    save_file(tensors, str(path), metadata=header)
+    write_tensors(path, tensors, header)
 
 
 def read_header(path: str | Path) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def test_notebooks_and_figures_are_leaves(root):
     leaves = [*(root / "notebooks").glob("*.ipynb"), *(root / "workflow/scripts").rglob("figure*")]
     leaves += (root / "experiments").rglob("figure*.py")
     assert len(leaves) > 20
-    assert [path.name for path in leaves if ".to_csv(" in path.read_text()] == []
+    assert [path.name for path in leaves if "write_csv(" in path.read_text()] == []
 
 
 def test_an_experiment_has_one_name(root):

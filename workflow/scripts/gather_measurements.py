@@ -2,7 +2,8 @@
 
 from experiments.job import Job
 from experiments.tables import read_measurements
+from experiments.writing import write_csv
 
 with Job(snakemake):
     for name, path in snakemake.output.items():
-        read_measurements(snakemake.input[name]).to_csv(path, index=False)
+        write_csv(path, read_measurements(snakemake.input[name]))

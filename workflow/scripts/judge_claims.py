@@ -2,9 +2,9 @@
 
 from experiments.claims import judge_claims
 from experiments.job import Job
+from experiments.writing import write_csv
 
 with Job(snakemake):
     files = snakemake.input
-    judge_claims(files.claims, files.tables, files.published).to_csv(
-        snakemake.output[0], index=False
-    )
+    verdicts = judge_claims(files.claims, files.tables, files.published)
+    write_csv(snakemake.output[0], verdicts)

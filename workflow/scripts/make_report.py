@@ -6,10 +6,16 @@ the lock to the run that started it.
 
 import subprocess
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from experiments.job import Job
+from experiments.writing import replacing
 
-with Job(snakemake) as job:
+target = Path(snakemake.output[0])
+with Job(snakemake) as job, TemporaryDirectory(dir=target.parent) as folder:
+    # Snakemake tells by the suffix what to write.
+    made = Path(folder) / target.name
     command = [
         sys.executable,
         "-m",
@@ -20,12 +26,14 @@ with Job(snakemake) as job:
         snakemake.input.config,
         "--nolock",
         "--report",
-        snakemake.output[0],
+        str(made),
         "--",
         "tables",
         "figures",
     ]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    finished = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     job.log.info("%s", finished.stderr)
     if finished.returncode != 0:
         raise RuntimeError(f"snakemake --report failed:\n{finished.stderr}")
+    with replacing(target) as partial:
+        made.rename(partial)

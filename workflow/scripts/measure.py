@@ -7,6 +7,7 @@ from experiments.named import import_named
 from experiments.networks.image_network import load_network
 from experiments.shards import shard_of
 from experiments.tables import label_rows
+from experiments.writing import write_csv
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
@@ -18,5 +19,5 @@ with Job(snakemake) as job:
         network.model, data, tasks, params.settings, job.device, job.progress
     )
     table = pd.DataFrame(rows, columns=measurement.columns)
-    label_rows(table, **params.labels).to_csv(snakemake.output.table, index=False)
+    write_csv(snakemake.output.table, label_rows(table, **params.labels))
     job.write_facts(snakemake.output.facts, [files.model, files.images])

@@ -1,9 +1,8 @@
 """Execute a table notebook with papermill, and export its contents (rules table_*)."""
 
-from pathlib import Path
-
 from experiments.job import Job
 from experiments.notebooks import as_page, execute_notebook
+from experiments.writing import write_text
 
 with Job(snakemake) as job:
     files, results = snakemake.input, snakemake.output
@@ -15,4 +14,4 @@ with Job(snakemake) as job:
     }
     executed = execute_notebook(files.notebook, results.notebook, parameters)
     # For readers. The executed notebook also has the code.
-    Path(results.html).write_text(as_page(executed), encoding="utf-8")
+    write_text(results.html, as_page(executed))

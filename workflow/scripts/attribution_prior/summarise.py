@@ -12,11 +12,12 @@ from experiments.attribution_prior.summary import (
     summarise,
 )
 from experiments.job import Job
+from experiments.writing import write_csv
 
 with Job(snakemake) as job:
     files, results = snakemake.input, snakemake.output
     settings, bootstrap = snakemake.params.settings, snakemake.params.bootstrap
-    data = json.loads(Path(files.data).read_text())
+    data = json.loads(Path(files.data).read_text(encoding="utf-8"))
     repetitions = merge_shards([read_repetitions(path) for path in files.rows])
     summary = summarise(
         repetitions,
@@ -37,6 +38,6 @@ with Job(snakemake) as job:
         (results.differences, differences),
         (results.eg_references, curve),
     ):
-        frame.to_csv(path, index=False)
-    shards = [json.loads(Path(path).read_text()) for path in files.facts]
+        write_csv(path, frame)
+    shards = [json.loads(Path(path).read_text(encoding="utf-8")) for path in files.facts]
     job.write_facts(results.facts, shards=shards, data=data)

@@ -3,6 +3,7 @@
 from experiments.attribution_prior.mortality import read_table
 from experiments.attribution_prior.run import shard_repetitions, train_shard
 from experiments.job import Job
+from experiments.writing import write_csv
 
 with Job(snakemake) as job:
     settings = snakemake.params.settings
@@ -16,5 +17,5 @@ with Job(snakemake) as job:
         job.device,
         lambda trainings: job.progress(trainings, "trainings"),
     )
-    rows.to_csv(snakemake.output.rows, index=False)
+    write_csv(snakemake.output.rows, rows)
     job.write_facts(snakemake.output.facts, [snakemake.input.table])

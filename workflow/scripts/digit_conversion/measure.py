@@ -8,6 +8,7 @@ from experiments.files import load_split, save_tensors
 from experiments.job import Job, write_facts
 from experiments.networks.checkpoints import load_model, read_header
 from experiments.tables import label_rows
+from experiments.writing import write_csv
 
 with Job(snakemake) as job:
     files, params, results = snakemake.input, snakemake.params, snakemake.output
@@ -15,12 +16,12 @@ with Job(snakemake) as job:
     nets = {name: load_model(files[name]).to(job.device) for name in ("regular", "x")}
     data, methods = load_split(files.test), load_attributions(params.methods)
     accuracy = label_rows(measure_accuracy(nets, data), weights=weights)
-    accuracy.to_csv(results.accuracy, index=False)
+    write_csv(results.accuracy, accuracy)
     conversions = convert(
         nets, data, methods, settings, job.device, lambda work: job.progress(work, "batches")
     )
     # Enough digits to tell all float32 apart.
-    label_rows(conversions, weights=weights).to_csv(results.table, index=False, float_format="%.9g")
+    write_csv(results.table, label_rows(conversions, weights=weights), float_format="%.9g")
     facts = job.facts(
         [files.regular, files.x, files.test], nets=read_header(files.regular)["provenance"]
     )

@@ -9,6 +9,7 @@ from experiments.files import load_split
 from experiments.job import Job
 from experiments.networks.checkpoints import build_network, save_model
 from experiments.networks.launch import launch_fabric
+from experiments.writing import write_csv
 
 with Job(snakemake) as job:
     files, params, results = snakemake.input, snakemake.params, snakemake.output
@@ -20,7 +21,7 @@ with Job(snakemake) as job:
         launch_fabric(job.device),
         job.label,
     )
-    pd.DataFrame(history).to_csv(results.history, index=False, float_format="%.6g")
+    write_csv(results.history, pd.DataFrame(history), float_format="%.6g")
     facts = job.facts([files.train, files.validation], lightning_fabric=version("lightning-fabric"))
     for network, model in nets.items():
         scale_input(model, 1 / 255)

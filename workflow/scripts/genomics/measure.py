@@ -7,6 +7,7 @@ from experiments.genomics.storage import load_sequences, read_motifs
 from experiments.job import Job, write_facts
 from experiments.networks.checkpoints import load_model, read_header
 from experiments.tables import label_rows
+from experiments.writing import write_csv
 
 with Job(snakemake) as job:
     files, params, results = snakemake.input, snakemake.params, snakemake.output
@@ -33,7 +34,7 @@ with Job(snakemake) as job:
         (results.hits, hits),
         (results.table, summary),
     ):
-        label_rows(frame, weights=weights).to_csv(path, index=False)
+        write_csv(path, label_rows(frame, weights=weights))
     provenance = read_header(files.model)["provenance"]
     facts = job.facts([files.model, files.sequences], model=provenance)
     save_tensors(results.importance, importance, facts)

@@ -9,6 +9,7 @@ from experiments.job import Job
 from experiments.networks.checkpoints import build_network, save_model
 from experiments.networks.launch import launch_fabric
 from experiments.networks.resumption import discard_checkpoint
+from experiments.writing import write_csv
 
 with Job(snakemake) as job:
     params = snakemake.params
@@ -30,7 +31,7 @@ with Job(snakemake) as job:
         identity={"builder": params.builder, "data": digest_of(snakemake.input.sequences)},
     )
     history = pd.DataFrame(result.history)
-    history.to_csv(snakemake.output.history, index=False, float_format="%.6g")
+    write_csv(snakemake.output.history, history, float_format="%.6g")
     facts = job.facts([snakemake.input.sequences], best_epoch=result.best_epoch)
     save_model(model, snakemake.output.model, params.builder, {}, facts)
     discard_checkpoint(params.checkpoint)

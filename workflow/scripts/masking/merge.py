@@ -4,6 +4,7 @@ from experiments.files import load_tensors
 from experiments.job import Job
 from experiments.masking.summary import image_areas, mean_curves, merge_scores, summarise
 from experiments.tables import label_rows
+from experiments.writing import write_csv
 
 with Job(snakemake) as job:
     params, results = snakemake.params, snakemake.output
@@ -17,5 +18,5 @@ with Job(snakemake) as job:
         (results.images, areas),
         (results.curves, mean_curves(merged)),
     ):
-        label_rows(frame, **params.labels).to_csv(path, index=False)
+        write_csv(path, label_rows(frame, **params.labels))
     job.write_facts(results.facts, shards=facts)
