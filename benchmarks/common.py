@@ -161,7 +161,8 @@ def environment() -> dict[str, object]:
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+        names = [x for x in lines if x.startswith("model name")]
         processor = names[0].split(":", 1)[1].strip() if names else processor
     return {
         "threads": torch.get_num_threads(),
@@ -286,8 +287,10 @@ def _peak_resident(reset: bool = False) -> int:
     status = Path("/proc/self/status")
     if status.exists():
         if reset:
-            Path("/proc/self/clear_refs").write_text("5")  # sets the peak to what is resident now
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
+            # Sets the peak to what is resident now.
+            Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+        lines = status.read_text(encoding="utf-8").splitlines()
+        line = next(x for x in lines if x.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

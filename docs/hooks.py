@@ -48,7 +48,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
 
 def _section(source: Path, title: str | None) -> str:
     """Take a section of a Markdown file with its heading, or everything after the file's title."""
-    text = source.read_text()
+    text = source.read_text(encoding="utf-8")
     headings = [match for match in _headings(text) if title is None or match["title"] == title]
     if len(headings) != 1 and title is not None:
         LOG.warning("%s has %d sections '%s'", source.name, len(headings), title)

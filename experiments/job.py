@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 
 from experiments.digests import digest_of
 from experiments.processes import end_with_parent
+from experiments.writing import disk_problem, write_text
 
 if TYPE_CHECKING:
     import torch
@@ -57,18 +58,18 @@ def _git(root: Path, *arguments: str) -> str:
         answer = subprocess.run(
             ["git", "-C", str(root), *arguments],
             capture_output=True,
-            text=True,
             check=False,
             timeout=60,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return answer.stdout.strip()
+    # A path may be no UTF-8.
+    return os.fsdecode(answer.stdout).strip()
 
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -86,6 +87,24 @@ def _keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_MMAP_MAX, 0)
         mallopt(_M_TRIM_THRESHOLD, 2**30)
+
+
+class _LogFile(logging.FileHandler):
+    """The log of a job. A full disk is no reason to stop: the terminal has it, too."""
+
+    def __init__(self, path: str) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        super().__init__(path, mode="w", encoding="utf-8")
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say it once, and not for every line."""
+        logging.getLogger().removeHandler(self)
+        logger.warning("%s cannot be written (%s)", self.baseFilename, sys.exc_info()[1])
+
+    def close(self) -> None:
+        """Close the file; what it has not written by then is lost."""
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 class Job:
@@ -123,9 +142,12 @@ class Job:
         """Prepare the process."""
         end_with_parent()
         handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+        unwritten = ""
         if self._snakemake.log:
-            Path(self._snakemake.log[0]).parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(logging.FileHandler(self._snakemake.log[0], mode="w"))
+            try:
+                handlers.append(_LogFile(self._snakemake.log[0]))
+            except OSError as error:
+                unwritten = f"no log in {self._snakemake.log[0]} ({error})"
         for handler in handlers:
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
             logging.getLogger().addHandler(handler)
@@ -140,6 +162,8 @@ class Job:
         if "torch" in sys.modules:
             self._prepare_torch()
         logger.info("%s: seed %d", self.label, self.seed)
+        if unwritten:
+            logger.warning("%s", unwritten)
         return self
 
     def __exit__(
@@ -149,7 +173,11 @@ class Job:
         traceback: TracebackType | None,
     ) -> None:
         """Log an exception and close the log."""
-        if error is not None:
+        problem = disk_problem(error)
+        if problem is not None:
+            # Nothing that a traceback would explain.
+            logger.error("%s: %s", self.label, problem)
+        elif error is not None:
             # The terminal gets the traceback from Python itself, the file from here.
             for handler in self._handlers[1:]:
                 logging.getLogger().removeHandler(self._handlers[0])
@@ -159,6 +187,8 @@ class Job:
             logging.getLogger().removeHandler(handler)
             handler.close()
         self._handlers = []
+        if problem is not None:
+            sys.exit(1)
 
     @property
     def device(self) -> torch.device:
@@ -244,6 +274,4 @@ class Job:
 
 def write_facts(path: str | Path, facts: Mapping[str, Any]) -> None:
     """Write the provenance of a result as an indented JSON file."""
-    partial = Path(f"{path}.partial")
-    partial.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
-    os.replace(partial, path)
+    write_text(path, json.dumps(facts, indent=2, sort_keys=True) + "\n")

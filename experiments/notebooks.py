@@ -16,12 +16,14 @@ import nbformat
 import papermill
 from nbconvert import HTMLExporter
 
-from experiments.processes import import_first_from
+from experiments.processes import import_first_from, use_utf8
+from experiments.writing import write_text
 
 __all__ = ["as_page", "execute_notebook"]
 
 # No name that a user gives a kernel: Jupyter takes the first of a name that it finds.
 _KERNEL = f"xgradient-job-{os.getpid()}"
+_FOLDERS = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
 
 
 def execute_notebook(template: str, executed: str, parameters: Mapping[str, Any]) -> Any:
@@ -44,20 +46,19 @@ def execute_notebook(template: str, executed: str, parameters: Mapping[str, Any]
     Raises
     ------
     papermill.PapermillExecutionError
-        If a cell fails; what was executed until then has been written.
+        If a cell fails; nothing is written.
     """
     with _own_kernel():
-        papermill.execute_notebook(
-            template, executed, parameters=parameters, kernel_name=_KERNEL, progress_bar=False
+        notebook = papermill.execute_notebook(
+            template, None, parameters=parameters, kernel_name=_KERNEL, progress_bar=False
         )
-    notebook = nbformat.read(executed, as_version=4)
     # For those who open it: any Python will do to read it.
     notebook.metadata.kernelspec = {
         "name": "python3",
         "display_name": "Python 3",
         "language": "python",
     }
-    nbformat.write(notebook, executed)
+    write_text(executed, nbformat.writes(notebook) + "\n")
     return notebook
 
 
@@ -119,19 +120,30 @@ pre, code { font: 0.9em monospace; }
 
 @contextmanager
 def _own_kernel() -> Iterator[None]:
-    """Offer this interpreter as a kernel; it imports what this process imports."""
+    """Offer this interpreter as a kernel; it imports what this process imports.
+
+    Jupyter's folders are temporary: the home folder may not be writable, and the user's startup
+    files and settings are no part of the experiment.
+    """
     start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    before = os.environ.get("JUPYTER_PATH")
     import_first_from(str(Path(__file__).resolve().parents[1]))
+    use_utf8()
     with tempfile.TemporaryDirectory() as folder:
         kernel = Path(folder) / "kernels" / _KERNEL / "kernel.json"
         kernel.parent.mkdir(parents=True)
         described = {"argv": start, "display_name": "Python 3", "language": "python"}
-        kernel.write_text(json.dumps(described))
-        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (folder, before)))
+        kernel.write_text(json.dumps(described), encoding="utf-8")
+        private = {
+            "JUPYTER_PATH": os.pathsep.join(filter(None, (folder, os.environ.get("JUPYTER_PATH")))),
+            **{name: str(Path(folder) / name) for name in _FOLDERS},
+        }
+        before = {name: os.environ.get(name) for name in private}
+        os.environ.update(private)
         try:
             yield
         finally:
-            os.environ.pop("JUPYTER_PATH")
-            if before is not None:
-                os.environ["JUPYTER_PATH"] = before
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value

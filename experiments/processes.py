@@ -1,13 +1,14 @@
-"""What the processes of a run have in common: their end, and where they import from."""
+"""What the processes of a run have in common: end, text encoding, interpreter, import path."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import shlex
 import signal
 import sys
 
-__all__ = ["end_with_parent", "import_first_from"]
+__all__ = ["end_with_parent", "import_first_from", "quote_interpreter", "use_utf8"]
 
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
@@ -38,3 +39,17 @@ def import_first_from(folder: str) -> None:
     others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     first = dict.fromkeys([folder, *filter(None, others)])
     os.environ["PYTHONPATH"] = os.pathsep.join(first)
+
+
+def use_utf8() -> None:
+    """Let every Python that this process starts read and write UTF-8, whatever the locale."""
+    os.environ["PYTHONUTF8"] = "1"
+
+
+def quote_interpreter() -> None:
+    """Let Snakemake start jobs with an interpreter in a folder whose name a shell would split.
+
+    It puts `sys.executable` into command lines as it is.
+    """
+    if os.path.exists(sys.executable):
+        sys.executable = shlex.quote(sys.executable)

@@ -72,7 +72,7 @@ def read_pwm(path: str | Path) -> Tensor:
     ValueError
         If a column is missing, or if a row is not a probability distribution.
     """
-    with Path(path).open(newline="") as file:
+    with Path(path).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     try:
         values = [[float(row[base]) for base in BASES] for row in rows]

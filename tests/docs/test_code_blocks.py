@@ -42,7 +42,7 @@ class Block:
 
 
 def blocks_of(page: Path) -> list[Block]:
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     found: list[Block] = []
     end = 0
     for match in FENCE.finditer(text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -117,7 +118,43 @@ def test_facts_say_what_made_a_result(tmp_path):
     path = tmp_path / "facts.json"
     write_facts(path, facts)
     assert json.loads(path.read_text()) == facts
-    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_full_disk_is_one_line_without_a_traceback(tmp_path, capfd):
+    path = tmp_path / "toys.csv"
+    with pytest.raises(SystemExit) as ended, Job(snakemake(tmp_path)):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    assert ended.value.code == 1
+    terminal = capfd.readouterr().err
+    for said in (terminal, (tmp_path / "logs" / "measure.log").read_text(encoding="utf-8")):
+        assert "Traceback" not in said
+        (line,) = [line for line in said.splitlines() if "ERROR" in line]
+        assert f"{path} cannot be written (No space left on device): make room and run" in line
+
+
+def test_a_log_that_cannot_be_written_does_not_stop_a_job(tmp_path, capfd):
+    full = snakemake(tmp_path)
+    full.log = ["/dev/full"]
+    with Job(full) as job:
+        job.log.info("first")
+        job.log.info("second")
+    said = capfd.readouterr().err
+    assert said.count("/dev/full cannot be written (") == 1
+    assert "first" in said and "second" in said and "Traceback" not in said
+    # Below a file there are no folders.
+    (tmp_path / "file").touch()
+    full.log = [str(tmp_path / "file" / "measure.log")]
+    with Job(full) as job:
+        job.log.info("third")
+    said = capfd.readouterr().err
+    assert "no log in" in said and "third" in said
+
+
+def test_a_path_that_is_no_utf8_is_recorded(tmp_path, monkeypatch):
+    """The output of git is bytes."""
+    answer = subprocess.CompletedProcess([], 0, stdout=b"/caf\xe9\n")
+    monkeypatch.setattr(job_module.subprocess, "run", lambda *_, **__: answer)
+    assert os.fsencode(job_module._git(tmp_path, "rev-parse")) == b"/caf\xe9"
 
 
 def test_provenance_needs_no_git(tmp_path, monkeypatch):

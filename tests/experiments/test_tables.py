@@ -131,6 +131,6 @@ def test_provenance_has_a_line_per_distinct_origin(tmp_path):
     }
     paths = [str(tmp_path / f"{index}.json") for index in range(3)]
     for path, commit in zip(paths, ["abc", "abc", "def"], strict=True):
-        with open(path, "w") as file:
+        with open(path, "w", encoding="utf-8") as file:
             json.dump(facts | {"commit": commit}, file)
     assert list(provenance(paths)["commit"]) == ["abc", "def"]

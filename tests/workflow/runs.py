@@ -35,7 +35,7 @@ def copy_project(root: Path, target: Path) -> Path:
 
 def overlay(path: Path, settings: dict[str, Any]) -> Path:
     """Write settings as YAML; return the path."""
-    path.write_text(yaml.safe_dump(settings))
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return path
 
 

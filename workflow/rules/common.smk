@@ -1,5 +1,6 @@
 # Shared by all rules: the checked configuration, paths, and helpers for the parts of a rule.
 import os
+import tempfile
 from collections import defaultdict
 from functools import cache
 
@@ -21,12 +22,20 @@ from experiments.networks.origin import (
     torchvision_name,
     weights_entry,
 )
-from experiments.processes import end_with_parent, import_first_from
+from experiments.processes import (
+    end_with_parent,
+    import_first_from,
+    quote_interpreter,
+    use_utf8,
+)
 from experiments.seeds import job_seed
 from experiments.settings import Refusal, catalogue
+from experiments.writing import WriteError, check_room
 
 # Snakemake adds this folder to the import path of a job last: an installed version would win.
 import_first_from(workflow.basedir)
+use_utf8()
+quote_interpreter()
 
 # Of a run that was killed nothing goes on. The run itself may outlive the shell that started it.
 if not workflow.is_main_process:
@@ -67,6 +76,15 @@ EXPERIMENTS = [
 
 # Contents of the report, and outputs by experiment: the rules add theirs.
 TABLES, FIGURES, TARGETS = [], [], defaultdict(list)
+
+
+# Before the first job, and not when a run is only planned.
+onstart:
+    try:
+        check_room(RESULTS, "results")
+        check_room(tempfile.gettempdir(), "the temporary folder (TMPDIR)")
+    except WriteError as error:
+        raise WorkflowError(str(error))
 
 
 wildcard_constraints:

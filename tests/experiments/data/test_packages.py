@@ -180,7 +180,9 @@ def test_a_program_that_hangs_ends_with_its_children(programs, tmp_path):
     pid = (tmp_path / "child").read_text()
     for _ in range(100):
         state = Path(f"/proc/{pid}/stat")
-        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+        if not state.exists():
+            break
+        if state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z":
             break
         time.sleep(0.05)
     else:

@@ -53,7 +53,7 @@ class Calls:
 
 
 def run(marker):
-    open(marker, "w").close()
+    open(marker, "w", encoding="utf-8").close()
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
