@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 import papermill
 from nbconvert import HTMLExporter
+from traitlets.config import Config
 
 from experiments.processes import import_first_from, use_utf8
 from experiments.writing import write_text
@@ -23,6 +24,8 @@ __all__ = ["as_page", "execute_notebook"]
 
 # No name that a user gives a kernel: Jupyter takes the first of a name that it finds.
 _KERNEL = f"xgradient-job-{os.getpid()}"
+# Linux allows 107 bytes.
+_LONGEST_SOCKET = 95
 _FOLDERS = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
 
 
@@ -48,9 +51,14 @@ def execute_notebook(template: str, executed: str, parameters: Mapping[str, Any]
     papermill.PapermillExecutionError
         If a cell fails; nothing is written.
     """
-    with _own_kernel():
+    with _own_kernel() as config:
         notebook = papermill.execute_notebook(
-            template, None, parameters=parameters, kernel_name=_KERNEL, progress_bar=False
+            template,
+            None,
+            parameters=parameters,
+            kernel_name=_KERNEL,
+            progress_bar=False,
+            config=config,
         )
     # For those who open it: any Python will do to read it.
     notebook.metadata.kernelspec = {
@@ -119,11 +127,17 @@ pre, code { font: 0.9em monospace; }
 
 
 @contextmanager
-def _own_kernel() -> Iterator[None]:
+def _own_kernel() -> Iterator[Config]:
     """Offer this interpreter as a kernel; it imports what this process imports.
 
     Jupyter's folders are temporary: the home folder may not be writable, and the user's startup
-    files and settings are no part of the experiment.
+    files and settings are no part of the experiment. It talks to this process through files in
+    them, which needs no network, not even that of the machine with itself.
+
+    Yields
+    ------
+    Config
+        How to reach the kernel.
     """
     start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     import_first_from(str(Path(__file__).resolve().parents[1]))
@@ -140,7 +154,10 @@ def _own_kernel() -> Iterator[None]:
         before = {name: os.environ.get(name) for name in private}
         os.environ.update(private)
         try:
-            yield
+            connection = str(Path(folder) / "k.json")
+            # A socket's name is short; numbers and -ipc are added to this one.
+            transport = "ipc" if len(os.fsencode(connection)) < _LONGEST_SOCKET else "tcp"
+            yield Config(KernelManager={"transport": transport, "connection_file": connection})
         finally:
             for name, value in before.items():
                 if value is None:

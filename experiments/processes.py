@@ -35,7 +35,17 @@ def import_first_from(folder: str) -> None:
     ----------
     folder : str
         Absolute path.
+
+    Raises
+    ------
+    ValueError
+        If its name has a colon, which separates folders in ``PYTHONPATH``.
     """
+    if os.pathsep in folder:
+        raise ValueError(
+            f"the folder {folder} of this project has a {os.pathsep} in its name, which for Python "
+            "ends the name of a folder: move it"
+        )
     others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     first = dict.fromkeys([folder, *filter(None, others)])
     os.environ["PYTHONPATH"] = os.pathsep.join(first)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 
 import nbformat
@@ -50,6 +52,58 @@ def test_a_foreign_kernel_and_a_foreign_package_of_the_same_names_are_not_used(
     assert value == 3
     assert nbformat.read(executed, as_version=4) == notebook
     assert notebook.metadata.kernelspec.name == "python3"
+
+
+def offline(*command):
+    """Return a command that runs another one without any network, not even the machine's own."""
+    without = ["unshare", "--map-root-user", "--net"]
+    try:
+        possible = subprocess.run([*without, "true"], capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no program unshare")
+    if possible.returncode:
+        pytest.skip(f"unshare is not permitted: {possible.stderr.decode(errors='replace')}")
+    return [*without, *command]
+
+
+PROGRAM = """
+import sys
+from experiments.notebooks import execute_notebook
+execute_notebook(sys.argv[1], sys.argv[2], {"value": 3, "where": sys.argv[3]})
+"""
+
+
+@pytest.mark.parametrize("length", [0, 80])
+def test_a_notebook_needs_no_network(tmp_path, template, root, length):
+    """Its kernel is reached through files, unless their names are too long for it."""
+    temporary = tmp_path / ("x" * length)
+    temporary.mkdir(exist_ok=True)
+    where, executed = tmp_path / "found", tmp_path / "executed.ipynb"
+    command = [sys.executable, "-c", PROGRAM, template, str(executed), str(where)]
+    finished = subprocess.run(
+        command if length else offline(*command),
+        cwd=root,
+        env={**os.environ, "TMPDIR": str(temporary) if length else "/tmp"},
+        capture_output=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr.decode(errors="replace")[-3000:]
+    assert where.is_file() and executed.is_file()
+    assert ("over TCP" in finished.stderr.decode(errors="replace")) == bool(length)
+
+
+def test_files_of_the_user_do_not_run_in_a_notebook(tmp_path, template, monkeypatch):
+    """A startup file of IPython may change how tables are printed."""
+    startup = tmp_path / "ipython" / "profile_default" / "startup" / "own.py"
+    startup.parent.mkdir(parents=True)
+    startup.write_text("value = 'of the user'; import sys; sys.executable = 'another'", "utf-8")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    where = tmp_path / "found"
+    executed = str(tmp_path / "executed.ipynb")
+    execute_notebook(template, executed, {"value": 3, "where": str(where)})
+    interpreter, _, value = eval(where.read_text(encoding="utf-8"))
+    assert (interpreter, value) == (sys.executable, 3)
+    assert os.environ["IPYTHONDIR"] == str(tmp_path / "ipython")
 
 
 def test_the_page_of_a_notebook_fetches_nothing_and_runs_nothing():

@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from experiments.processes import import_first_from, quote_interpreter, use_utf8
+
 CHILD = "import time; from experiments.processes import end_with_parent; end_with_parent(); "
 CHILD += "print('ready', flush=True); time.sleep(60)"
 PARENT = """
@@ -27,6 +29,39 @@ def exists(process: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_folder_that_pythonpath_would_split_is_refused(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/others")
+    with pytest.raises(ValueError, match="has a : in its name"):
+        import_first_from("/a:b")
+    assert os.environ["PYTHONPATH"] == "/others"
+
+
+def test_an_interpreter_is_quoted_once_and_only_if_a_shell_would_split_it(monkeypatch, tmp_path):
+    plain = sys.executable
+    quote_interpreter()
+    assert sys.executable == plain
+    odd = tmp_path / "my dir" / "python"
+    odd.parent.mkdir()
+    odd.touch()
+    monkeypatch.setattr(sys, "executable", str(odd))
+    quote_interpreter()
+    quote_interpreter()
+    assert sys.executable == f"'{odd}'"
+
+
+def test_processes_of_a_run_use_utf8_in_any_locale(monkeypatch, root):
+    monkeypatch.setenv("PYTHONUTF8", "0")
+    use_utf8()
+    ascii_only = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    said = subprocess.run(
+        [sys.executable, "-c", "print('\N{GREEK SMALL LETTER ALPHA}')"],
+        env=ascii_only,
+        capture_output=True,
+        check=True,
+    )
+    assert said.stdout.decode("utf-8").strip() == "\N{GREEK SMALL LETTER ALPHA}"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")

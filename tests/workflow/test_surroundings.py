@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.runs import copy_project
+from tests.workflow.runs import copy_project, snakemake
 
 # Everything that a shell would split or replace, and a letter that ASCII lacks.
 NAME = 'it\'s "my" $HOME dir; \N{LATIN SMALL LETTER E WITH ACUTE}'
@@ -111,6 +111,16 @@ def test_make_finds_a_place_for_caches_and_sets_utf8(root, tmp_path, home):
     shown = make(tmp_path, show, "show", HOME=own, LC_ALL="C", PYTHONUTF8="0")
     place = f"{tmp_path}/.snakemake/cache" if home else "none"
     assert shown.stdout == f"1:{place}\n", shown.stderr
+
+
+def test_a_path_with_a_colon_is_refused_before_any_job(root, tmp_path):
+    project = copy_project(root, tmp_path / "a:b")
+    refused = snakemake(project, "--dry-run", "--", "toys", cwd=tmp_path)
+    assert refused.returncode != 0
+    output = refused.stdout + refused.stderr
+    lines = [line for line in output.splitlines() if "has a : in its name" in line]
+    assert len(lines) == 1 and str(project) in lines[0] and "move it" in lines[0]
+    assert "Traceback" not in output
 
 
 def test_make_refuses_a_path_with_a_colon_before_it_installs_anything(root, tmp_path):

@@ -33,7 +33,10 @@ from experiments.settings import Refusal, catalogue
 from experiments.writing import WriteError, check_room
 
 # Snakemake adds this folder to the import path of a job last: an installed version would win.
-import_first_from(workflow.basedir)
+try:
+    import_first_from(workflow.basedir)
+except ValueError as error:
+    raise WorkflowError(str(error))
 use_utf8()
 quote_interpreter()
 
