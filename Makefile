@@ -15,7 +15,7 @@ ifneq ($(shell folder="$${XDG_CACHE_HOME:-$${HOME:-/dev/null}/.cache}/snakemake"
 export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: all setup config lint types unit docs smoke test test-peers test-slurm test-repeat benchmark clean
+.PHONY: all setup config lint types unit docs smoke test test-peers test-slurm test-repeat test-faults benchmark clean
 
 # As a module: the first line of .venv/bin/snakemake cannot name every path, nor one that has changed.
 all: setup
@@ -55,7 +55,8 @@ types: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/python -m pytest tests --ignore=tests/pipeline --ignore=tests/slurm --ignore=tests/repeat --numprocesses auto --dist worksteal --cov
+	$(BIN)/python -m pytest tests --ignore=tests/pipeline --ignore=tests/slurm --ignore=tests/repeat \
+	  --ignore=tests/faults --numprocesses auto --dist worksteal --cov
 
 # Warnings are errors. The unit tests build it as well, and run the code of its pages.
 docs: setup
@@ -92,6 +93,10 @@ test-slurm: setup
 test-repeat: setup
 	$(BIN)/python -m pytest tests/repeat
 	@echo "Differences across numbers of threads:  results/repeat/threads.csv"
+
+# A small run, killed twenty times, against one that is left alone: half an hour on two cores.
+test-faults: setup
+	$(BIN)/python -m pytest --capture=no tests/faults
 
 # Quiet machine, one after the other: what is measured is time.
 benchmark: setup

@@ -22,7 +22,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from experiments.digests import digest_of
-from experiments.processes import end_with_parent
+from experiments.processes import end_with_run
+from experiments.recovery import enter_job
 from experiments.writing import disk_problem, write_text
 
 if TYPE_CHECKING:
@@ -140,7 +141,8 @@ class Job:
 
     def __enter__(self) -> Job:
         """Prepare the process."""
-        end_with_parent()
+        end_with_run()
+        enter_job(Path.cwd())
         handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
         unwritten = ""
         if self._snakemake.log:

@@ -17,7 +17,7 @@ import papermill
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
-from experiments.processes import import_first_from, use_utf8
+from experiments.processes import ending_with_this, import_first_from, use_utf8
 from experiments.writing import write_text
 
 __all__ = ["as_page", "execute_notebook"]
@@ -145,7 +145,11 @@ def _own_kernel() -> Iterator[Config]:
     with tempfile.TemporaryDirectory() as folder:
         kernel = Path(folder) / "kernels" / _KERNEL / "kernel.json"
         kernel.parent.mkdir(parents=True)
-        described = {"argv": start, "display_name": "Python 3", "language": "python"}
+        described = {
+            "argv": ending_with_this(start),
+            "display_name": "Python 3",
+            "language": "python",
+        }
         kernel.write_text(json.dumps(described), encoding="utf-8")
         private = {
             "JUPYTER_PATH": os.pathsep.join(filter(None, (folder, os.environ.get("JUPYTER_PATH")))),

@@ -4,28 +4,95 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import shlex
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 
-__all__ = ["end_with_parent", "import_first_from", "quote_interpreter", "use_utf8"]
+__all__ = [
+    "end_with_parent",
+    "end_with_run",
+    "ending_with_this",
+    "expect_jobs",
+    "import_first_from",
+    "interrupt_on_hangup",
+    "quote_interpreter",
+    "use_utf8",
+]
 
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+_STARTER = "XGRADIENT_STARTER"
 
 
-def end_with_parent() -> None:
+def end_with_parent(worker: int | None = None) -> None:
     """Let the system end this process when the one that started it ends, however that happens.
+
+    Linux only; elsewhere this does nothing.
+
+    Parameters
+    ----------
+    worker : int, optional
+        Not used: the number that a loader of images gives to a process of its own.
+    """
+    if sys.platform == "linux":
+        _end_with(os.getppid(), signal.SIGTERM)
+
+
+def end_with_run() -> None:
+    """Let this job end with the Snakemake that started it, or that should have been its parent.
 
     A job that outlived a killed run would go on writing the files that the next run writes. Linux
     only; elsewhere this does nothing.
     """
-    if sys.platform != "linux":
+    end_with_parent()
+    # A job imports its libraries first, for seconds: it may have lost its parent by now, and have
+    # got another one.
+    starter = _starter()
+    if starter is None or starter == os.getppid():
         return
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    # The parent may have ended before the system was asked.
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGTERM)
+    if starter in _ancestors():
+        # A shell that stays between the two would also stay when Snakemake ends.
+        with suppress(OSError):
+            process = os.pidfd_open(starter)
+            threading.Thread(target=_follow, args=(process,), daemon=True).start()
+            return
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def expect_jobs() -> None:
+    """Tell the jobs that this process starts who it is, for `end_with_run`."""
+    if sys.platform == "linux":
+        os.environ[_STARTER] = f"{os.getpid()} {_numbering()}"
+
+
+def ending_with_this(command: list[str]) -> list[str]:
+    """Return the command that runs a program which is killed when this process ends.
+
+    Parameters
+    ----------
+    command : list of str
+        Any program with its arguments; on other systems than Linux it is returned as it is.
+    """
+    if sys.platform != "linux":
+        return command
+    # Neither the packages nor the neighbours of this file are on the import path.
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
+
+
+def interrupt_on_hangup() -> None:
+    """Let a closed terminal end this process as Ctrl-C does, which leaves no lock behind."""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    # Not where it is ignored, as under nohup. Only the main thread may ask.
+    if threading.current_thread() is threading.main_thread() and (
+        signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    ):
+        signal.signal(signal.SIGHUP, end)
 
 
 def import_first_from(folder: str) -> None:
@@ -63,3 +130,43 @@ def quote_interpreter() -> None:
     """
     if os.path.exists(sys.executable):
         sys.executable = shlex.quote(sys.executable)
+
+
+def _end_with(parent: int, number: int) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+    # The parent may have ended before the system was asked.
+    if os.getppid() != parent:
+        os.kill(os.getpid(), number)
+
+
+def _numbering() -> str:
+    """Name the machine and the container within which process numbers are unique."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
+        return f"{file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
+
+
+def _starter() -> int | None:
+    """Return the number of the Snakemake that started this process, if both count alike."""
+    number, _, numbering = os.environ.get(_STARTER, "").partition(" ")
+    return int(number) if number and numbering == _numbering() else None
+
+
+def _ancestors() -> Iterator[int]:
+    process = os.getppid()
+    while process:
+        yield process
+        try:
+            with open(f"/proc/{process}/stat", encoding="utf-8") as file:
+                process = int(file.read().rpartition(")")[2].split()[1])
+        except OSError:
+            return
+
+
+def _follow(process: int) -> None:
+    select.select([process], [], [])
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    _end_with(int(sys.argv[1]), signal.SIGKILL)
+    os.execvp(sys.argv[2], sys.argv[2:])

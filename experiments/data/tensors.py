@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from experiments.processes import end_with_parent
+
 __all__ = [
     "Batches",
     "ImageTensors",
@@ -180,4 +182,5 @@ def load_batches(
         generator=torch.Generator(),
         # Other start methods import the main program again, and that of a job is its script.
         multiprocessing_context="fork" if workers else None,
+        worker_init_fn=end_with_parent,
     )

@@ -23,6 +23,8 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
+from experiments.processes import end_with_run
+
 __all__ = ["launch_fabric", "run_in_processes", "started_from_outside"]
 
 
@@ -127,6 +129,7 @@ class _Surroundings:
 
 
 def _run(fabric: Fabric, call: Callable[[Fabric], Any], surroundings: _Surroundings) -> Any:
+    end_with_run()
     torch.set_num_threads(surroundings.threads)
     torch.backends.cuda.matmul.allow_tf32 = surroundings.matmul_tf32
     torch.backends.cudnn.allow_tf32 = surroundings.cudnn_tf32

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
 import nbformat
 import pytest
+from jupyter_client.kernelspec import get_kernel_spec
 
 from experiments.notebooks import as_page, execute_notebook
 
@@ -104,6 +106,25 @@ def test_files_of_the_user_do_not_run_in_a_notebook(tmp_path, template, monkeypa
     interpreter, _, value = eval(where.read_text(encoding="utf-8"))
     assert (interpreter, value) == (sys.executable, 3)
     assert os.environ["IPYTHONDIR"] == str(tmp_path / "ipython")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux ends a process with its parent")
+def test_a_kernel_is_killed_with_its_job(template, monkeypatch):
+    asked = []
+
+    def ask(*_, kernel_name, **__):
+        """Run Python as the kernel would be run."""
+        start = get_kernel_spec(kernel_name).argv
+        question = "import ctypes; number = ctypes.c_int(); "
+        question += "ctypes.CDLL(None).prctl(2, ctypes.byref(number)); print(number.value)"
+        command = [*start[: start.index("-m")], "-c", question]
+        asked.append(int(subprocess.check_output(command, text=True)))
+        raise RuntimeError("asked")
+
+    monkeypatch.setattr("papermill.execute_notebook", ask)
+    with pytest.raises(RuntimeError, match="asked"):
+        execute_notebook(template, "executed.ipynb", {})
+    assert asked == [signal.SIGKILL]
 
 
 def test_the_page_of_a_notebook_fetches_nothing_and_runs_nothing():

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
-__all__ = ["command", "copy_project", "overlay", "run", "snakemake"]
+__all__ = ["command", "copy_project", "overlay", "processes_in", "run", "snakemake"]
 
 _COPIED = (
     "Snakefile config.yaml config envs experiments notebooks profiles workflow xgradient "
@@ -69,3 +70,14 @@ def run(
     """Run the workflow up to some targets; it must succeed."""
     finished = snakemake(project, *arguments, "--", *targets, cwd=cwd, mirror=mirror)
     assert finished.returncode == 0, finished.stderr[-8000:]
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Return the commands of the processes whose working directory is a folder or lies in it."""
+    return [
+        " ".join(process.info["cmdline"] or [])
+        for process in psutil.process_iter(["cwd", "status", "cmdline"])
+        if process.info["status"] != psutil.STATUS_ZOMBIE
+        and process.info["cwd"]
+        and Path(process.info["cwd"]).is_relative_to(folder)
+    ]

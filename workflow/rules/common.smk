@@ -3,8 +3,10 @@ import os
 import tempfile
 from collections import defaultdict
 from functools import cache
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from experiments.claim_list import ClaimError, load_claims
 from experiments.claim_names import check_names
@@ -24,10 +26,13 @@ from experiments.networks.origin import (
 )
 from experiments.processes import (
     end_with_parent,
+    expect_jobs,
     import_first_from,
+    interrupt_on_hangup,
     quote_interpreter,
     use_utf8,
 )
+from experiments.recovery import enter_run
 from experiments.seeds import job_seed
 from experiments.settings import Refusal, catalogue
 from experiments.writing import WriteError, check_room
@@ -40,9 +45,15 @@ except ValueError as error:
 use_utf8()
 quote_interpreter()
 
-# Of a run that was killed nothing goes on. The run itself may outlive the shell that started it.
+# Of a run that was killed nothing goes on, and the next one removes its lock. The run itself may
+# outlive the shell that started it, but not a terminal that is closed.
 if not workflow.is_main_process:
     end_with_parent()
+else:
+    interrupt_on_hangup()
+    if said := enter_run(Path.cwd()):
+        logger.warning(said)
+expect_jobs()
 
 try:
     # One file per data set; no other list of data sets is kept.

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from experiments.job import Job
+from experiments.processes import ending_with_this
 from experiments.writing import replacing
 
 target = Path(snakemake.output[0])
@@ -31,7 +32,9 @@ with Job(snakemake) as job, TemporaryDirectory(dir=target.parent) as folder:
         "tables",
         "figures",
     ]
-    finished = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    finished = subprocess.run(
+        ending_with_this(command), capture_output=True, encoding="utf-8", check=False
+    )
     job.log.info("%s", finished.stderr)
     if finished.returncode != 0:
         raise RuntimeError(f"snakemake --report failed:\n{finished.stderr}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import pytest
 import torch
 
@@ -10,6 +13,7 @@ from experiments.data.mirroring import Mirrored
 from experiments.data.order import EpochBatches, epoch_order
 from experiments.data.preprocessing import Preprocessing
 from experiments.data.tensors import load_batches
+from tests.experiments.helpers import signal_at_end_of_parent
 from tests.experiments.networks.helpers import Photographs, augmented, noise
 
 
@@ -63,6 +67,17 @@ def test_workers_change_nothing(workers):
     expected_inputs, expected_labels = read_all(data, batches)
     assert torch.equal(inputs, expected_inputs) and torch.equal(labels, expected_labels)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux ends a process with its parent")
+def test_workers_end_with_their_job():
+    class Signals:
+        def __getitems__(self, indices):
+            signals = torch.full((len(indices),), signal_at_end_of_parent())
+            return signals, signals
+
+    signals, _ = read_all(Signals(), [range(2)], workers=1)
+    assert signals.tolist() == [signal.SIGTERM] * 2
 
 
 def test_half_of_the_images_are_mirrored_and_others_in_every_epoch():

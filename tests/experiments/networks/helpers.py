@@ -20,6 +20,7 @@ from experiments.networks.objective import CLASSIFICATION
 from experiments.networks.settings import TrainingSettings
 from experiments.networks.training import TrainingResult, train
 from tests.experiments.data.helpers import mnist_subset
+from tests.experiments.helpers import signal_at_end_of_parent
 
 QUICK = {"batch_size": 64, "learning_rate": 2e-3, "horizontal_flip": False}
 
@@ -143,6 +144,11 @@ class StopAfter:
         if self.left < 0:
             raise Stopped
         return functional.cross_entropy(logits, labels)
+
+
+def signal_and_resume(fabric, folder) -> tuple[int, bool]:
+    """Return by which signal this process ends with its parent, and `interrupt_and_resume`."""
+    return signal_at_end_of_parent(), interrupt_and_resume(fabric, folder)
 
 
 def interrupt_and_resume(fabric, folder) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -18,8 +19,8 @@ from experiments.networks.settings import TrainingSettings
 from experiments.networks.training import DivergenceError
 from tests.experiments.networks.helpers import (
     QUICK,
-    interrupt_and_resume,
     noise,
+    signal_and_resume,
     small_net,
     store_each,
     train_each,
@@ -68,8 +69,11 @@ def test_two_processes_give_the_updates_of_one_with_the_whole_batch(tmp_path):
 
 
 def test_two_processes_resume_within_an_epoch_to_the_same_bits(tmp_path):
-    call = partial(interrupt_and_resume, folder=tmp_path)
-    assert run_in_processes(call, CPU, "32-true", devices=2)
+    call = partial(signal_and_resume, folder=tmp_path)
+    sent, same = run_in_processes(call, CPU, "32-true", devices=2)
+    assert same
+    # And is not left over when the job is killed.
+    assert sent == (signal.SIGTERM if sys.platform == "linux" else 0)
 
 
 ONE_TASK = {
