@@ -61,3 +61,17 @@ rule table_accuracy:
         ENVIRONMENT
     script:
         "../scripts/run_notebook.py"
+
+
+rule figure_accuracy:
+    input:
+        table=rules.summarise_accuracy.output.csv,
+        code=code("accuracy/figure"),
+    output:
+        **figure_outputs("accuracy", "Accuracy"),
+    log:
+        f"{LOGS}/figure_accuracy.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/accuracy/figure.py"

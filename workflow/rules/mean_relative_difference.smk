@@ -73,3 +73,17 @@ rule table_mean_relative_difference:
         ENVIRONMENT
     script:
         "../scripts/run_notebook.py"
+
+
+rule figure_mean_relative_difference:
+    input:
+        table=rules.summarise_mean_relative_difference.output.csv,
+        code=code("mean_relative_difference/figure"),
+    output:
+        **figure_outputs("mean_relative_difference", "Mean absolute relative difference"),
+    log:
+        f"{LOGS}/figure_mean_relative_difference.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/mean_relative_difference/figure.py"
