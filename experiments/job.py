@@ -29,7 +29,7 @@ from experiments.writing import disk_problem, write_text
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Job", "write_facts"]
+__all__ = ["Job", "checkout_commit", "processor_name", "write_facts"]
 
 _Item = TypeVar("_Item")
 
@@ -41,7 +41,7 @@ _VERSIONS = ("numpy", "safetensors", "snakemake", "torch", "torchvision")
 logger = logging.getLogger("xgradient.job")
 
 
-def _commit() -> str:
+def checkout_commit() -> str:
     """Return the commit of the checkout, marked where files differ from it.
 
     Empty outside git: without the program, unpacked from an archive, or unpacked within the
@@ -68,7 +68,8 @@ def _git(root: Path, *arguments: str) -> str:
     return os.fsdecode(answer.stdout).strip()
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """Return what the processor calls itself, or else its kind."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -254,7 +255,9 @@ class Job:
             if name not in ("seed", "device")
         }
         processor = (
-            torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else _processor()
+            torch.cuda.get_device_name(self.device)
+            if self.device.type == "cuda"
+            else processor_name()
         )
         return {
             "rule": self._snakemake.rule,
@@ -267,7 +270,7 @@ class Job:
             "system": platform.platform(),
             "python": platform.python_version(),
             "versions": {name: version(name) for name in _VERSIONS},
-            "commit": _commit(),
+            "commit": checkout_commit(),
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "inputs": {Path(path).name: digest_of(path) for path in inputs},
             **more,

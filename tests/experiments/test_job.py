@@ -170,7 +170,7 @@ def test_the_commit_of_a_repository_around_the_project_is_not_recorded(tmp_path)
     git = ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", "-C", str(tmp_path)]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "outer"]):
         subprocess.run([*git, *command], check=True)
-    code = "from experiments import job; print(repr(job._commit()))"
+    code = "from experiments import job; print(repr(job.checkout_commit()))"
     environment = {**os.environ, "PYTHONPATH": str(project)}
     run = [sys.executable, "-c", code]
     said = subprocess.run(run, env=environment, cwd=project, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""Tests of all results of the smoke run: formats, notebooks, report, nets, logs."""
+"""Tests of all results of the smoke run: formats, notebooks, nets, logs."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ WITHOUT_NOTEBOOK = {"contrast", "toys", "attribution_maps"}
 NOTEBOOKS = ("claims", *(name for name in experiment_names() if name not in WITHOUT_NOTEBOOK))
 FIGURES = (
     *("attribution_maps_alexnet", "attribution_maps_squeezenet1_1"),
+    *("accuracy", "mean_relative_difference"),
     *("contrast", "genomics", "ig_convergence", "toys"),
     *("masking", "masking_images_alexnet", "masking_images_squeezenet1_1"),
     *("digit_conversion", "digit_conversion_example"),
@@ -61,19 +62,6 @@ def test_notebooks_were_executed_with_their_parameters(results, name):
     assert not [
         output for cell in cells for output in cell.outputs if output.output_type == "error"
     ]
-
-
-def test_the_report_holds_tables_figures_and_captions(results):
-    report = (results / "report.html").read_text()
-    for text in (
-        "Tables",
-        "Figures",
-        "Training",
-        "attribution_maps_alexnet.png",
-        "X-DNN",
-        "Claims",
-    ):
-        assert text in report
 
 
 def test_results_say_what_made_them(results, run_config):

@@ -18,7 +18,9 @@ OVERLAYS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "config"
 # Said before the command, and no part of it.
 ENVIRONMENT = re.compile(r"[A-Z_]+=\S+")
 # Without a number of cores Snakemake plans, but does not run.
-ENOUGH = {"--cores", "-n", "--dry-run", "--unlock", "--workflow-profile"}
+ENOUGH = {"--cores", "-n", "--dry-run", "--unlock", "--report", "--workflow-profile"}
+# These need what a run has left; tests of results give them.
+AFTER_A_RUN = {"--unlock", "--report"}
 
 
 def blocks(text: str) -> Iterator[str]:
@@ -81,7 +83,7 @@ def test_the_documents_have_commands():
 def test_a_command_can_be_planned(folder, name):
     arguments = [word for word in COMMANDS[name] if word not in ("-n", "--dry-run")]
     assert ENOUGH & set(COMMANDS[name]), "give a number of cores: it does not run otherwise"
-    if "--unlock" in arguments:
+    if AFTER_A_RUN & set(arguments):
         return
     if "conda" in arguments and shutil.which("conda") is None:
         pytest.skip("conda is not installed")

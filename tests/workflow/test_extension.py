@@ -319,10 +319,14 @@ def test_an_experiment_is_what_bears_its_name(project):
         path.write_text(text)
     added = files_of(project) - before
     assert len(added) == len(files) and all("halving" in str(path) for path in added)
-    run(project, "halving", {"halving": {"n_points": 3}})
+    run(project, "report", {"experiments": ["halving"], "halving": {"n_points": 3}})
     table = pd.read_csv(project / "results/tables/halving.csv")
     assert (table.groupby("toy").size() == 3).all()
     assert "Halved inputs." in (project / "results/tables/halving.md").read_text()
+    # The report shows it.
+    shown = (project / "results/report.html").read_text()
+    assert '<h2 id="experiment-halving">Halved inputs</h2>' in shown
+    assert 'href="#experiment-halving"' in shown and 'id="table-halving"' in shown
     # It is part of the whole, too.
     finished = subprocess.run(
         [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--quiet", "reason"],

@@ -88,8 +88,9 @@ EXPERIMENTS = [
     name for name in experiment_names() if name in (config["experiments"] or experiment_names())
 ]
 
-# Contents of the report, and outputs by experiment: the rules add theirs.
-TABLES, FIGURES, TARGETS = [], [], defaultdict(list)
+# Outputs of the run, by kind and by experiment, and what the report says of them: the rules add
+# theirs.
+TABLES, FIGURES, HISTORIES, TARGETS, SHOWN = [], [], [], defaultdict(list), []
 
 
 # Before the first job, and not when a run is only planned.
@@ -326,9 +327,24 @@ def shards_of(experiment, suffix):
 
 
 def announce(contents, experiment, paths):
-    """List outputs among the report's tables or figures, and as targets of their experiment."""
+    """List outputs among the tables or figures of the run, and as targets of their experiment."""
     contents.extend(paths)
     TARGETS[experiment].extend(paths)
+
+
+def in_report(kind, experiment, name, title, path, caption, **wildcards):
+    """Show an output in results/report.html, and in what `snakemake --report` writes."""
+    SHOWN.append(
+        {
+            "kind": kind,
+            "experiment": experiment,
+            "name": name,
+            "title": title,
+            "path": path,
+            "caption": os.path.normpath(f"{BASE}/workflow/report/{caption}.rst"),
+            "wildcards": wildcards,
+        }
+    )
 
 
 def csv_output(experiment, title, part=""):
@@ -337,6 +353,7 @@ def csv_output(experiment, title, part=""):
     name = f"{experiment}_{part}" if part else experiment
     path = f"{RESULTS}/tables/{name}.csv"
     announce(TABLES, experiment, [path])
+    in_report("table", experiment, name, title, path, name)
     return report(
         path,
         caption=f"../report/{name}.rst",
@@ -355,6 +372,7 @@ def notebook_outputs(experiment, title):
         "notebook": f"{stem}.ipynb",
     }
     announce(TABLES, experiment, outputs.values())
+    in_report("notebook", experiment, experiment, title, outputs["html"], experiment)
     return outputs | {
         "html": report(
             outputs["html"],
@@ -366,10 +384,12 @@ def notebook_outputs(experiment, title):
 
 
 def figure_outputs(experiment, title, part=""):
-    """A figure in both formats; `part` distinguishes several figures of one experiment."""
+    """A figure in both formats; `part` distinguishes several figures of one experiment. The first
+    figure is the picture of the experiment."""
     name, prefix = (f"{experiment}_{part}", f"{part}_") if part else (experiment, "")
     stem = f"{RESULTS}/figures/{name}"
     announce(FIGURES, experiment, [f"{stem}.pdf", f"{stem}.png"])
+    in_report("figure", experiment, name, title, f"{stem}.png", f"{name}_figure")
     return {
         f"{prefix}pdf": f"{stem}.pdf",
         f"{prefix}png": report(
@@ -387,6 +407,15 @@ def network_figure_outputs(experiment, title, part=""):
     for network in CONFIG.networks_of(experiment):
         stem = f"{RESULTS}/figures/{name}_{network}"
         announce(FIGURES, experiment, [f"{stem}.pdf", f"{stem}.png"])
+        in_report(
+            "figure",
+            experiment,
+            f"{name}_{network}",
+            f"{title}: {network}",
+            f"{stem}.png",
+            f"{name}_figure",
+            network=network,
+        )
     return {
         "pdf": f"{RESULTS}/figures/{name}_{{network}}.pdf",
         "png": report(
@@ -396,3 +425,12 @@ def network_figure_outputs(experiment, title, part=""):
             labels={"figure": title, "network": "{network}"},
         ),
     }
+
+
+def history_output(path, caption, labels, files):
+    """What a training logged. `files` maps the paths that this run needs to the wildcards of each."""
+    for each, wildcards in files.items():
+        HISTORIES.append(each)
+        name = os.path.dirname(each).removeprefix(f"{RESULTS}/")
+        in_report("training", "", name, name, each, caption, **wildcards)
+    return report(path, caption=f"../report/{caption}.rst", category="Training", labels=labels)

@@ -17,11 +17,11 @@ rule train_digit_conversion:
     output:
         regular=f"{TRAINED_DIGIT_NET}/regular.safetensors",
         x=f"{TRAINED_DIGIT_NET}/x.safetensors",
-        history=report(
+        history=history_output(
             f"{TRAINED_DIGIT_NET}/history.csv",
-            caption="../report/digit_conversion_history.rst",
-            category="Training",
-            labels={"architecture": "digit conversion", "variant": "regular, then x"},
+            "digit_conversion_history",
+            {"architecture": "digit conversion", "variant": "regular, then x"},
+            {f"{TRAINED_DIGIT_NET}/history.csv": {}} if "trained" in DIGITS["weights"] else {},
         ),
     log:
         f"{LOGS}/train_digit_conversion.log",

@@ -46,11 +46,11 @@ rule train_genomics:
         code=code("genomics/train", named=builder_of("genomics_convnet")),
     output:
         model=f"{TRAINED_GENOMICS}/model.safetensors",
-        history=report(
+        history=history_output(
             f"{TRAINED_GENOMICS}/history.csv",
-            caption="../report/genomics_history.rst",
-            category="Training",
-            labels={"architecture": "genomics", "variant": "regular"},
+            "genomics_history",
+            {"architecture": "genomics", "variant": "regular"},
+            {f"{TRAINED_GENOMICS}/history.csv": {}} if "trained" in GENOMICS["weights"] else {},
         ),
     log:
         f"{LOGS}/train_genomics.log",

@@ -1,6 +1,16 @@
 # The regular net, the net stripped of its biases, and the X-DNN. `net` is NETWORK-VARIANT: which
 # rule makes the weights of a net depends on both.
 
+HISTORY = f"{RESULTS}/{{dataset}}/{{net}}/history.csv"
+# The nets that the experiments of this run measure, of those that are trained here.
+MEASURED = {
+    f"{network}-{variant}": NETWORKS[network].dataset
+    for experiment in EXPERIMENTS
+    if experiment in SCATTERED
+    for network, variant in nets_of(experiment)
+    if f"{network}-{variant}" in TRAINED
+}
+
 
 rule train:
     input:
@@ -10,11 +20,14 @@ rule train:
         code=code("train", named=lambda wildcards: [net_builder(wildcards)]),
     output:
         model=NET_FILE,
-        history=report(
-            f"{RESULTS}/{{dataset}}/{{net}}/history.csv",
-            caption="../report/history.rst",
-            category="Training",
-            labels={"data set": "{dataset}", "net": "{net}"},
+        history=history_output(
+            HISTORY,
+            "history",
+            {"data set": "{dataset}", "net": "{net}"},
+            {
+                HISTORY.format(dataset=dataset, net=net): {"dataset": dataset, "net": net}
+                for net, dataset in MEASURED.items()
+            },
         ),
     log:
         f"{LOGS}/train/{{dataset}}/{{net}}.log",

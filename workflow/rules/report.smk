@@ -1,4 +1,4 @@
-# The report: tables and figures in one HTML file.
+# The report: verdicts, pictures, tables and figures in one HTML file, which any browser shows.
 
 
 # The configuration of the run, with all overlays merged: the report reads it.
@@ -21,12 +21,17 @@ rule write_config:
 rule report:
     input:
         config=rules.write_config.output[0],
+        verdicts=rules.judge_claims.output[0],
         tables=TABLES,
         figures=FIGURES,
+        histories=HISTORIES,
         code=code("make_report"),
+        frame=os.path.normpath(f"{BASE}/workflow/report/page.html.jinja2"),
+        introduction=os.path.normpath(f"{BASE}/workflow/report/workflow.rst"),
         captions=[
             os.path.normpath(f"{BASE}/workflow/report/{name}")
             for name in sorted(os.listdir(f"{workflow.basedir}/workflow/report"))
+            if name.endswith(".rst")
         ],
     output:
         f"{RESULTS}/report.html",
@@ -36,6 +41,6 @@ rule report:
     conda:
         ENVIRONMENT
     params:
-        snakefile=os.path.normpath(f"{BASE}/Snakefile"),
+        shown=SHOWN,
     script:
         "../scripts/make_report.py"

@@ -1,42 +1,17 @@
-"""Gather tables and figures in one HTML file (rule report).
+"""Show the results of a run on one page (rule report)."""
 
-Snakemake makes reports only as a run of its own; this one reads the same configuration and leaves
-the lock to the run that started it.
-"""
+from experiments.job import Job, checkout_commit, processor_name
+from experiments.report.page import build_page
+from experiments.writing import write_text
 
-import subprocess
-import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-from experiments.job import Job
-from experiments.processes import ending_with_this
-from experiments.writing import replacing
-
-target = Path(snakemake.output[0])
-with Job(snakemake) as job, TemporaryDirectory(dir=target.parent) as folder:
-    # Snakemake tells by the suffix what to write.
-    made = Path(folder) / target.name
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        snakemake.params.snakefile,
-        "--configfile",
-        snakemake.input.config,
-        "--nolock",
-        "--report",
-        str(made),
-        "--",
-        "tables",
-        "figures",
-    ]
-    finished = subprocess.run(
-        ending_with_this(command), capture_output=True, encoding="utf-8", check=False
+with Job(snakemake):
+    page = build_page(
+        snakemake.input.frame,
+        snakemake.input.introduction,
+        snakemake.params.shown,
+        verdicts=snakemake.input.verdicts,
+        config=snakemake.input.config,
+        commit=checkout_commit(),
+        processor=processor_name(),
     )
-    job.log.info("%s", finished.stderr)
-    if finished.returncode != 0:
-        raise RuntimeError(f"snakemake --report failed:\n{finished.stderr}")
-    with replacing(target) as partial:
-        made.rename(partial)
+    write_text(snakemake.output[0], page)

@@ -1,0 +1,83 @@
+"""How many claims of which paper hold."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from experiments.claim_counts import (
+    OUTCOMES,
+    count_by_paper,
+    outcome,
+    paper_of,
+    read_verdicts,
+    reasons,
+)
+from experiments.claims import load_claims
+
+
+@pytest.mark.parametrize(
+    ("source", "paper"),
+    [
+        (
+            "Hesse et al. 2021, Sec. 4.1 (their losses are 0.2 points, on ImageNet)",
+            "Hesse et al. 2021",
+        ),
+        ("this replication; Hesse et al. 2021, Sec. 4.1, train their X-DNNs", "this replication"),
+        ("Released weights of Shrikumar et al. 2017; not printed", "Shrikumar et al. 2017"),
+        ("Petsiuk, Das and Saenko 2018", "Petsiuk, Das and Saenko 2018"),
+        ("Schaub-Meyer and O'Hara 2024, appendix", "Schaub-Meyer and O'Hara 2024"),
+        ("Kim 2014", "Kim 2014"),
+        ("a letter", "a letter"),
+    ],
+)
+def test_the_paper_is_the_first_one_cited(source, paper):
+    assert paper_of(source) == paper
+
+
+def test_every_claim_of_the_list_is_of_a_paper_or_of_this_replication(root):
+    papers = {paper_of(claim.source) for claim in load_claims(root / "workflow/claims.yaml")}
+    assert {"Hesse et al. 2021", "Shrikumar et al. 2017", "this replication"} <= papers
+    for paper in papers - {"this replication"}:
+        assert paper[-4:].isdigit() and len(paper) < 40, paper
+
+
+@pytest.fixture
+def judged():
+    rows = [
+        ("holds", "exact", "", "Kim 2014"),
+        ("holds", "qualitative", "", "Kim 2014"),
+        ("holds", "qualitative", "", "Doe et al. 2020, Sec. 1"),
+        ("fails", "exact", "not a: b", "Doe et al. 2020, Sec. 2"),
+        ("not testable here", "exact", "needs data x, this run has y", "Kim 2014"),
+        ("not testable here", "exact", "needs data x, this run has z, w", "Kim 2014"),
+        ("not testable here", "exact", "this run measured no such case", "Kim 2014"),
+    ]
+    return pd.DataFrame(rows, columns=["verdict", "scope", "remark", "source"])
+
+
+def test_every_claim_is_counted_once(judged):
+    counts = count_by_paper(judged)
+    assert list(counts.columns) == list(OUTCOMES) and list(counts.index) == [
+        "Kim 2014",
+        "Doe et al. 2020",
+    ]
+    assert counts.loc["Kim 2014"].tolist() == [1, 1, 0, 3]
+    assert counts.loc["Doe et al. 2020"].tolist() == [0, 1, 1, 0]
+    assert count_by_paper(judged.head(0)).empty
+
+
+def test_a_claim_that_fails_does_so_in_either_scope():
+    assert outcome("fails", "exact") == outcome("fails", "qualitative") == "fails"
+
+
+def test_reasons_are_the_same_whatever_was_found_instead(judged):
+    assert reasons(judged) == {"needs data x": 2, "this run measured no such case": 1}
+
+
+def test_empty_remarks_and_the_word_none_stay_text(tmp_path):
+    path = tmp_path / "claims.csv"
+    path.write_text("claim,remark,lowest,highest\nNone,,,1.5\n")
+    read = read_verdicts(path)
+    assert read.loc[0, "claim"] == "None" and read.loc[0, "remark"] == ""
+    assert pd.isna(read.loc[0, "lowest"]) and read.loc[0, "highest"] == 1.5
