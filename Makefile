@@ -19,7 +19,10 @@ endif
 
 # As a module: the first line of .venv/bin/snakemake cannot name every path, nor one that has changed.
 all: setup
-	$(BIN)/python -m snakemake --cores $(CORES)
+	@# The verdicts are printed below, also where nothing had to be done.
+	$(BIN)/python -m snakemake --cores $(CORES) --no-hooks
+	@echo
+	@$(BIN)/python -m experiments.claim_counts results/tables/claims.csv
 	@echo
 	@echo "Tables:   results/tables/   (CSV, Markdown, LaTeX; executed notebooks as HTML)"
 	@echo "Figures:  results/figures/  (PDF, PNG)"
@@ -105,4 +108,4 @@ benchmark: setup
 	@echo "Benchmarks:  results/benchmarks/  (CSV, PDF, PNG)"
 
 clean:
-	rm -rf results/*/ results/report.html results/config.yaml .snakemake .coverage site
+	rm -rf results/*/ results/report.html results/config.yaml results/exact_claims_hold .snakemake .coverage site

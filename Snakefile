@@ -38,7 +38,16 @@ rule all:
         rules.report.output,
         TABLES,
         FIGURES,
+        rules.check_claims.output if config["strict_claims"] else [],
     localrule: True
+
+
+# After the last job: what came of the claims, if they were judged. Not of files that were touched.
+onsuccess:
+    if not workflow.touch and "judge_claims" in {job.rule.name for job in workflow.dag.jobs}:
+        from experiments.claim_counts import read_verdicts, summary
+
+        print(summary(read_verdicts(rules.judge_claims.output[0])), file=sys.stderr)
 
 
 rule tables:

@@ -1,19 +1,38 @@
-"""How many claims of which paper hold, and why the others do not: of verdicts, for readers."""
+"""How many claims of which paper hold, and why the others do not: of verdicts, for readers.
+
+``python -m experiments.claim_counts results/tables/claims.csv`` prints them on one screen.
+"""
 
 from __future__ import annotations
 
+import argparse
 import re
+import sys
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from experiments.claims import HOLDS, NOT_TESTABLE
+from experiments.claims import FAILS, HOLDS, NOT_TESTABLE, readable
 
-__all__ = ["OUTCOMES", "count_by_paper", "outcome", "paper_of", "read_verdicts", "reasons"]
+__all__ = [
+    "OUTCOMES",
+    "count_by_paper",
+    "failing_exactly",
+    "main",
+    "outcome",
+    "paper_of",
+    "read_verdicts",
+    "reasons",
+    "summary",
+]
 
 OUTCOMES = ("holds exactly", "holds in kind", "fails", NOT_TESTABLE)
 """What can come of a claim: its verdict and, if it holds, its scope."""
 
+# One screen.
+_WIDTH, _MOST_FAILING = 79, 8
 # One author, two or more, or "et al."; then the year.
 _NAME = r"[A-Z][\w'’-]+"
 _CITATION = re.compile(rf"(?:{_NAME}, )*{_NAME}(?: et al\.| and {_NAME})? (?:19|20)\d\d")
@@ -72,3 +91,60 @@ def reasons(judged: pd.DataFrame) -> dict[str, int]:
     idle = judged.loc[judged["verdict"] == NOT_TESTABLE, "remark"]
     counted = idle.map(lambda remark: _FOUND.sub("", remark)).value_counts()
     return {str(reason): int(count) for reason, count in counted.items()}
+
+
+def failing_exactly(judged: pd.DataFrame) -> list[str]:
+    """Return the claims that must hold exactly, and fail."""
+    failing = judged[(judged["verdict"] == FAILS) & (judged["scope"] == "exact")]
+    return [str(claim) for claim in failing["claim"]]
+
+
+def summary(judged: pd.DataFrame) -> str:
+    """Return the verdicts on one screen: counts by paper, what fails, what is not testable and why.
+
+    Parameters
+    ----------
+    judged : pandas.DataFrame
+        From `experiments.claims.judge_claims`.
+
+    Returns
+    -------
+    str
+        At most 79 columns wide.
+    """
+    if judged.empty:
+        return "No claim is about the tables of this run."
+    counts = count_by_paper(judged)
+    counts.loc["all"] = counts.sum()
+    counts.index = [str(paper)[:35] for paper in counts.index]
+    lines = [f"{len(judged)} claims:", *counts.to_string().splitlines()]
+    failing = judged[judged["verdict"] == FAILS]
+    for row in readable(failing.head(_MOST_FAILING)).to_dict("records"):
+        found = f"{row['scope']}, measured {row['measured']}, expected {row['expected']}"
+        lines += _wrapped(f"fails ({found}): {row['claim']}")
+    if len(failing) > _MOST_FAILING:
+        lines.append(f"and {len(failing) - _MOST_FAILING} more fail")
+    for reason, count in reasons(judged).items():
+        lines += _wrapped(f"not testable here ({count}): {reason}")
+    return "\n".join(lines)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, subsequent_indent="  ", max_lines=2, placeholder=" …")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.claim_counts", description="Print the verdicts of a run."
+    )
+    parser.add_argument("table", help="the verdicts, such as results/tables/claims.csv")
+    path = parser.parse_args(arguments).table
+    try:
+        print(summary(read_verdicts(path)))
+    except FileNotFoundError:
+        sys.exit(f"{path}: there is no such file: run snakemake first")
+
+
+if __name__ == "__main__":
+    main()

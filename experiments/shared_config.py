@@ -53,6 +53,10 @@ class SharedConfig(Section):
         description="folders of data sets that are not downloaded, by name, such as imagenet; a "
         "data set that is not listed is looked for in the folder of its name in data",
     )
+    strict_claims: bool = Field(
+        False,
+        description="fail at the end of the run, with the report made, if an exact claim fails",
+    )
     seed: int = Field(
         0, ge=0, lt=2**63, description="every job derives its own seed from this one and its name"
     )

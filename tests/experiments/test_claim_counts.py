@@ -8,10 +8,13 @@ import pytest
 from experiments.claim_counts import (
     OUTCOMES,
     count_by_paper,
+    failing_exactly,
+    main,
     outcome,
     paper_of,
     read_verdicts,
     reasons,
+    summary,
 )
 from experiments.claims import load_claims
 
@@ -81,3 +84,42 @@ def test_empty_remarks_and_the_word_none_stay_text(tmp_path):
     read = read_verdicts(path)
     assert read.loc[0, "claim"] == "None" and read.loc[0, "remark"] == ""
     assert pd.isna(read.loc[0, "lowest"]) and read.loc[0, "highest"] == 1.5
+
+
+def with_numbers(judged, n_failing=0):
+    more = judged[judged["verdict"] == "fails"]
+    table = pd.concat([judged, *[more] * n_failing], ignore_index=True)
+    return table.assign(
+        claim=[f"Claim {number} " + "of many words " * 30 for number in range(len(table))],
+        lowest=1.0, highest=2.0, expected="> 0", n_cases=3,
+    )  # fmt: skip
+
+
+def test_the_verdicts_fit_on_one_screen(judged):
+    lines = summary(with_numbers(judged, n_failing=40)).splitlines()
+    assert len(lines) <= 40 and max(map(len, lines)) <= 79
+    assert lines[0] == "47 claims:" and "and 33 more fail" in lines
+    assert lines[2].split() == ["Kim", "2014", "1", "1", "0", "3"]
+    assert lines[4].split() == ["all", "1", "2", "41", "3"]
+    text = " ".join(lines)
+    assert "fails (exact, measured 1 to 2, expected > 0): Claim 3 of many words" in text
+    assert "not testable here (2): needs data x" in text
+
+
+def test_a_run_without_claims_has_no_verdicts(judged):
+    assert summary(judged.head(0)) == "No claim is about the tables of this run."
+
+
+def test_only_exact_claims_are_strict(judged):
+    table = with_numbers(judged)
+    assert [claim[:7] for claim in failing_exactly(table)] == ["Claim 3"]
+    assert failing_exactly(table.assign(scope="qualitative")) == []
+
+
+def test_the_program_prints_them_or_says_what_to_do(judged, tmp_path, capsys):
+    path = tmp_path / "claims.csv"
+    with pytest.raises(SystemExit, match=r"claims\.csv: there is no such file: run snakemake"):
+        main([str(path)])
+    with_numbers(judged).to_csv(path, index=False)
+    main([str(path)])
+    assert capsys.readouterr().out.startswith("7 claims:\n")

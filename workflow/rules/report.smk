@@ -44,3 +44,20 @@ rule report:
         shown=SHOWN,
     script:
         "../scripts/make_report.py"
+
+
+# With strict_claims: fails after everything else, as often as it is asked for.
+rule check_claims:
+    input:
+        verdicts=rules.judge_claims.output[0],
+        report=rules.report.output[0],
+        code=code("check_claims"),
+    output:
+        touch(f"{RESULTS}/exact_claims_hold"),
+    log:
+        f"{LOGS}/check_claims.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/check_claims.py"
