@@ -6,7 +6,7 @@ Imputation and standardisation belong to the experiment, which fits them on its 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pandas as pd
 
 from experiments.data.catalogue import Dataset, read_verified
 from experiments.data.mortality_section import FollowUpLabels, LabelColumn, LabelFile, Mortality
+from experiments.spelling import did_you_mean
 
 __all__ = ["MortalityTable", "read_mortality"]
 
@@ -95,7 +96,7 @@ def read_mortality(dataset: Dataset, folder: str | Path) -> MortalityTable:
         raise ValueError(f"data set {dataset.name} has no section 'mortality'")
     path = Path(folder) / section.table
     table = _read_frame(dataset, folder, section.table, section.index_column)
-    _check_columns(section, table, path)
+    _check_columns(dataset, section, table, path)
     known = np.ones(len(table), dtype=bool)
     excluded: dict[str, int] = {}
     if isinstance(section.labels, LabelColumn):
@@ -136,20 +137,21 @@ def _read_frame(
         raise ValueError(f"{path} cannot be read as a table{index}: {said}") from error
 
 
-def _check_columns(section: Mortality, table: pd.DataFrame, path: Path) -> None:
+def _check_columns(dataset: Dataset, section: Mortality, table: pd.DataFrame, path: Path) -> None:
     """Refuse names of columns that the table does not have."""
-    named: list[tuple[str, Iterable[str]]] = [
-        ("leaks", section.leaks),
-        ("dropped", section.dropped),
-        ("missing_codes", section.missing_codes),
-        ("nominal", section.nominal),
-    ]
-    if isinstance(section.labels, LabelColumn):
-        named.append(("labels.column", [section.labels.column]))
-    for key, columns in named:
+    for key, columns in [*section.columns_by_key(), ("columns", section.columns or ())]:
         for column in columns:
             if column not in table:
-                raise ValueError(f"{path} has no column {column}, which mortality.{key} names")
+                raise ValueError(
+                    f"{path} has no column {column}, which mortality.{key} of {dataset.name}.yaml "
+                    f"names{did_you_mean(column, map(str, table))}"
+                )
+    unlisted = set(table).difference(section.columns) if section.columns is not None else ()
+    if unlisted:
+        raise ValueError(
+            f"{path} has columns that mortality.columns of {dataset.name}.yaml lacks: "
+            f"{', '.join(sorted(map(str, unlisted)))}"
+        )
 
 
 def _numbers(column: pd.Series, path: str | Path) -> np.ndarray:

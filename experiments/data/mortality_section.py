@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from experiments.data.entries import Count, Entry, FileName, Text, matching
+from experiments.spelling import did_you_mean
 
 __all__ = ["FollowUpLabels", "LabelColumn", "LabelFile", "Labels", "Mortality"]
 
@@ -99,6 +100,8 @@ class Mortality(Entry):
         Where the labels are.
     rows : int, optional
         Number of participants that are used, so that a split of more is refused before any job.
+    columns : tuple of str, optional
+        All columns of the table, so that a name that it does not have is refused before any job.
     index_column : int, optional
         Position of a column that only numbers the rows.
     note : str, optional
@@ -116,6 +119,7 @@ class Mortality(Entry):
     table: Annotated[FileName, matching(r".*\.(csv|dta)", "the name of a .csv or .dta file")]
     labels: Labels
     rows: Count | None = None
+    columns: tuple[Text, ...] | None = None
     index_column: Annotated[int, Field(strict=True, ge=0)] | None = None
     note: Text | None = None
     leaks: dict[Text, Text] = Field(default_factory=dict)
@@ -135,7 +139,23 @@ class Mortality(Entry):
                 f"{self.labels.column} is the label and never a feature: leave it out of leaks and "
                 "dropped"
             )
+        if self.columns is not None:
+            for key, named in self.columns_by_key():
+                for column in sorted(set(named).difference(self.columns)):
+                    raise ValueError(
+                        f"{key} names {column}, which is not among the columns"
+                        f"{did_you_mean(column, self.columns)}"
+                    )
         return self
+
+    def columns_by_key(self) -> Iterator[tuple[str, Iterable[str]]]:
+        """Yield the keys that name columns of the table, dotted, with the names."""
+        yield "leaks", self.leaks
+        yield "dropped", self.dropped
+        yield "missing_codes", self.missing_codes
+        yield "nominal", self.nominal
+        if isinstance(self.labels, LabelColumn):
+            yield "labels.column", [self.labels.column]
 
     @property
     def not_features(self) -> dict[str, str]:

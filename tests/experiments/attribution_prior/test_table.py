@@ -152,26 +152,44 @@ def test_nhefs_has_no_other_column_labelled_1982(nhefs: Dataset, nhefs_path: Pat
     assert leaks - later == {"yrdth", "modth", "dadth", *unlabelled}
 
 
+NOTHING: dict[str, Any] = {"leaks": {}, "dropped": {}, "missing_codes": {}, "nominal": []}
+
+
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"leaks": {"nosuch": "x"}}, "has no column nosuch, which mortality.leaks names"),
-        ({"dropped": {"nosuch": "x"}}, "has no column nosuch, which mortality.dropped names"),
-        ({"nominal": ["nosuch"]}, "has no column nosuch, which mortality.nominal names"),
+        (
+            {"leaks": {"nosuch": "x"}},
+            "has no column nosuch, which mortality.leaks of nhefs",
+        ),
+        (
+            {"dropped": {"nosuch": "x"}},
+            "has no column nosuch, which mortality.dropped of nhefs",
+        ),
+        ({"nominal": ["nosuch"]}, "has no column nosuch, which mortality.nominal of nhefs.yaml"),
         ({"missing_codes": {"nosuch": 2}}, "has no column nosuch, which mortality.missing_codes"),
         (
             {"labels": {"column": "dead", "period": "ever"}},
-            "has no column dead, which mortality.labels.column names",
+            "has no column dead, which mortality.labels.column of nhefs.yaml names; did you mean",
         ),
         ({"labels": {"column": "age", "period": "ever"}}, "column age: labels must be 0 or 1"),
+        (
+            {"columns": ["death", "nosuch"], **NOTHING},
+            "has no column nosuch, which mortality.columns of",
+        ),
+        (
+            {"columns": ["death"], **NOTHING},
+            "has columns that mortality.columns of nhefs.yaml lacks: active, age",
+        ),
         ({"index_column": 999}, "cannot be read as a table, with mortality.index_column 999"),
     ],
 )
 def test_a_section_that_does_not_fit_the_file(
     nhefs: Dataset, nhefs_path: Path, section: dict[str, Any], message: str
 ) -> None:
+    # Without the list of columns, with which it would have been refused before.
     with pytest.raises(ValueError, match=message) as raised:
-        read_mortality(changed(nhefs, **section), nhefs_path.parent)
+        read_mortality(changed(nhefs, **{"columns": None, **section}), nhefs_path.parent)
     assert "nhefs.dta" in str(raised.value) and "\n" not in str(raised.value)
 
 
