@@ -1,6 +1,8 @@
 # `make` replicates, `make test` checks. Both set up .venv first, with the exact pinned versions.
 PYTHON ?= python3
 CORES ?= all
+# Files for --configfile, such as config/imagenette.yaml.
+CONFIG ?=
 BIN := .venv/bin
 # One script per benchmark; common.py and plot.py are what they share.
 BENCHMARKS := $(filter-out benchmarks/common.py benchmarks/plot.py,$(wildcard benchmarks/*.py))
@@ -19,14 +21,20 @@ endif
 
 # As a module: the first line of .venv/bin/snakemake cannot name every path, nor one that has changed.
 all: setup
+ifeq ($(CONFIG),)
 	@# The verdicts are printed below, also where nothing had to be done.
-	$(BIN)/python -m snakemake --cores $(CORES) --no-hooks
+	XGRADIENT_VERDICTS=later $(BIN)/python -m snakemake --cores $(CORES)
 	@echo
 	@$(BIN)/python -m experiments.claim_counts results/tables/claims.csv
 	@echo
 	@echo "Tables:   results/tables/   (CSV, Markdown, LaTeX; executed notebooks as HTML)"
 	@echo "Figures:  results/figures/  (PDF, PNG)"
 	@echo "Report:   results/report.html"
+else
+	@# Snakemake itself reads the files before this project can say what is wrong with them.
+	$(BIN)/python -m experiments.config_check $(CONFIG)
+	$(BIN)/python -m snakemake --cores $(CORES) --configfile $(CONFIG)
+endif
 
 setup: .venv/installed
 

@@ -113,6 +113,32 @@ def test_make_finds_a_place_for_caches_and_sets_utf8(root, tmp_path, home):
     assert shown.stdout == f"1:{place}\n", shown.stderr
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("seed: 1 # \N{LATIN SMALL LETTER E WITH ACUTE}".encode("latin-1"), "is not UTF-8"),
+        (b"\xff\xfes\x00", "is UTF-16"),
+        (b"seed: " + b"[" * 2000, "nested more than"),
+        (None, "there is no such file"),
+    ],
+)
+def test_make_says_in_one_line_what_is_wrong_with_a_file(project, content, message):
+    """Snakemake alone answers these with a traceback, before it reads anything of this project."""
+    if not (project / "Makefile").exists():
+        (project / "Makefile").write_bytes((Path(__file__).parents[2] / "Makefile").read_bytes())
+        (project / "requirements.txt").touch()
+        (project / ".venv" / "installed").touch()
+    path = project / "overlay.yaml"
+    path.unlink(missing_ok=True)
+    if content is not None:
+        path.write_bytes(content)
+    refused = make(project, "CONFIG=overlay.yaml")
+    assert refused.returncode != 0
+    assert "Traceback" not in refused.stderr and "snakemake" not in refused.stdout
+    lines = [line for line in refused.stderr.splitlines() if not line.startswith("make: ***")]
+    assert len(lines) == 1 and lines[0].startswith("overlay.yaml") and message in lines[0]
+
+
 def test_a_path_with_a_colon_is_refused_before_any_job(root, tmp_path):
     project = copy_project(root, tmp_path / "a:b")
     refused = snakemake(project, "--dry-run", "--", "toys", cwd=tmp_path)
