@@ -409,21 +409,6 @@ def test_a_column_has_one_place(entries, tmp_path):
     assert said.startswith("mortality: death is the label and never a feature")
 
 
-def test_columns_that_the_table_does_not_have_are_refused_before_any_job(entries, tmp_path):
-    nhefs = entries["nhefs"]
-    for key, value, near in (
-        ("dropped.wt83", "late", "wt82"),
-        ("leaks.wt83", "late", "wt82"),
-        ("missing_codes.maritall", 8, "marital"),
-        ("nominal", ["marital", "alcoholtyp"], "alcoholtype"),
-        ("labels.column", "deaths", "death"),
-    ):
-        said = refusal(nhefs, f"mortality.{key}", value, tmp_path)
-        section = key.split(".")[0] if "column" not in key else key
-        assert said.startswith(f"mortality: {section} names ")
-        assert said.endswith(f"which is not among the columns; did you mean {near}?")
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
