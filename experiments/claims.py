@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from experiments.claim_list import Claim, ClaimError, Expectation, load_claims
+from experiments.intermediates import read_table
 from experiments.published import read_published
 from experiments.tables import number
 
@@ -96,7 +97,7 @@ def judge_claims(
     ClaimError
         If a claim is malformed, or names a table of published numbers that is not given.
     """
-    measured = {Path(path).stem: pd.read_csv(path) for path in tables}
+    measured = {Path(path).stem: read_table(path) for path in tables}
     printed = {Path(path).stem: read_published(path) for path in published}
     rows = []
     for claim in load_claims(claims):
@@ -164,7 +165,7 @@ def judge(
     for name in (column, *keys):
         for frame in (rows, other):
             if frame is not None and name not in frame:
-                raise ClaimError(f"claim {claim.claim!r}: there is no column {name!r}")
+                raise _no_column(claim, name)
     if other is None:
         values, labels = rows[column], _labels(rows, column, *claim.rows)
     else:
@@ -263,11 +264,21 @@ def _named(claim: Claim, tables: Mapping[str, pd.DataFrame], what: str, name: st
     return tables[name]
 
 
+def _no_column(claim: Claim, name: str) -> ClaimError:
+    files = f"{claim.table}.csv"
+    if claim.published is not None:
+        files += f" or workflow/published/{claim.published.table}.csv"
+    return ClaimError(
+        f"claim {claim.claim!r}: there is no column {name!r} in {files}: correct the claim or, if "
+        f"it is right, delete {claim.table}.csv and run snakemake again"
+    )
+
+
 def _select(claim: Claim, table: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
     chosen = pd.Series(True, index=table.index)
     for name, wanted in where.items():
         if name not in table:
-            raise ClaimError(f"claim {claim.claim!r}: there is no column {name!r}")
+            raise _no_column(claim, name)
         chosen &= table[name].isin(wanted if isinstance(wanted, list) else [wanted])
     return table[chosen]
 

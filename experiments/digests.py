@@ -6,6 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from experiments.intermediates import DamagedFileError
+
 __all__ = ["digest_of"]
 
 
@@ -23,6 +25,11 @@ def digest_of(path: str | Path) -> str:
     -------
     str
         64 hexadecimal digits.
+
+    Raises
+    ------
+    DamagedFileError
+        If a ``.safetensors`` file is none.
     """
     path = Path(path)
     if path.is_dir():
@@ -32,12 +39,19 @@ def digest_of(path: str | Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
         # The format: length of the header, header in JSON, values at offsets that the header names.
         length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-        header.pop("__metadata__", None)
         digest = hashlib.sha256()
-        for name, tensor in sorted(header.items()):
-            begin, end = tensor["data_offsets"]
-            digest.update(json.dumps([name, tensor["dtype"], tensor["shape"]]).encode())
-            file.seek(8 + length + begin)
-            digest.update(file.read(end - begin))
+        try:
+            # A damaged length may be larger than any memory.
+            header = json.loads(file.read(min(length, path.stat().st_size)))
+            header.pop("__metadata__", None)
+            for name, tensor in sorted(header.items()):
+                begin, end = tensor["data_offsets"]
+                digest.update(json.dumps([name, tensor["dtype"], tensor["shape"]]).encode())
+                file.seek(8 + length + begin)
+                values = file.read(end - begin)
+                if len(values) != end - begin:
+                    raise ValueError(f"{name} is cut off")
+                digest.update(values)
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise DamagedFileError(path, f"is no safetensors file ({error})") from error
         return digest.hexdigest()

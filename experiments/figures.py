@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ import matplotlib
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
-from safetensors import safe_open
 
+from experiments.intermediates import DamagedFileError, read_tensors
 from experiments.writing import write_bytes
 
 __all__ = ["load_drawing", "load_drawings", "save_figure", "set_style"]
@@ -48,11 +47,13 @@ def load_drawing(path: str | Path, *names: str) -> tuple[dict[str, np.ndarray], 
         By name.
     header : dict
         The entries by name.
+
+    Raises
+    ------
+    DamagedFileError
+        If the file holds something else; also where an array that is asked for is missing.
     """
-    with safe_open(str(path), framework="np") as file:
-        header = file.metadata()
-        arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
-    return arrays, {name: json.loads(header[name]) for name in names}
+    return read_tensors(path, "np", names)
 
 
 def load_drawings(
@@ -80,6 +81,10 @@ def load_drawings(
     """
     parts = [load_drawing(path, of_images, *names) for path in paths]
     parts = [(arrays, header) for arrays, header in parts if arrays]
+    if not parts:
+        raise DamagedFileError(
+            ", ".join(map(str, paths)), "hold no arrays", "delete them and run snakemake again"
+        )
     first, shared = parts[0]
     arrays = {name: np.concatenate([part[name] for part, _ in parts]) for name in first}
     values = [value for _, header in parts for value in header[of_images]]

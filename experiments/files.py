@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 
 from experiments.data.catalogue import DigestError, find_problem, load_dataset
 from experiments.data.stores import StoredImages
 from experiments.data.tensors import ImageTensors
+from experiments.intermediates import read_tensors
 from experiments.writing import write_tensors
 
 __all__ = [
@@ -38,10 +38,15 @@ def save_tensors(
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read a file written by `save_tensors`: tensors, sorted by name, and their provenance."""
-    with safe_open(str(path), framework="pt") as file:
-        facts = json.loads(file.metadata()["facts"])
-        return {name: file.get_tensor(name) for name in sorted(file.keys())}, facts
+    """Read a file written by `save_tensors`: tensors, sorted by name, and their provenance.
+
+    Raises
+    ------
+    DamagedFileError
+        If the file holds something else; also where a tensor that is asked for is missing.
+    """
+    tensors, header = read_tensors(path, header=["facts"])
+    return tensors, header["facts"]
 
 
 def verified_files(dataset: str | Path, data: str | Path) -> dict[str, Path]:
@@ -65,9 +70,8 @@ def verified_files(dataset: str | Path, data: str | Path) -> dict[str, Path]:
         problem = find_problem(path, file)
         if problem is not None:
             raise DigestError(
-                f"{path} is not the expected file: {problem}; expected {file.description}. Move "
-                f"it away, delete the fetched.json of {entry.name} in the results, and run "
-                "snakemake again."
+                f"{path} is not the expected file: {problem}; expected {file.description}: move "
+                "it away and run snakemake again"
             )
         files[file.name] = path
     return files

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from experiments.intermediates import read_table
 from experiments.methods import published_names
 from experiments.networks.architectures import architectures
 
-__all__ = ["read_published"]
+__all__ = ["RESTORE", "read_published"]
+
+RESTORE = "restore it from the repository"
+"""What to do about a damaged table of published numbers."""
 
 
 def read_published(path: str | Path) -> pd.DataFrame:
@@ -33,9 +37,9 @@ def read_published(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If the registry of methods does not know a name.
+        If the file is no table, or the registry of methods does not know a name.
     """
-    frame = pd.read_csv(path)
+    frame = read_table(path, remedy=RESTORE)
     if "method" in frame:
         keys = published_names(Path(path).stem)
         unknown = sorted(set(frame["method"]) - set(keys))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
+from experiments.intermediates import DamagedFileError, read_json, read_table
 from experiments.markup import latex_text, markdown_cell, markdown_text
 from experiments.writing import write_text
 
@@ -43,53 +44,68 @@ def read_measurements(paths: Sequence[str]) -> pd.DataFrame:
     """
     if not paths:
         raise ValueError("no measurements given: run this notebook through Snakemake")
-    frames = {path: _read(path) for path in paths}
+    frames = {path: read_table(path) for path in paths}
     # The columns that most files have: the fault is with the others.
     headers = [tuple(frame.columns) for frame in frames.values()]
     columns = max(headers, key=headers.count)
     for path, frame in frames.items():
         if tuple(frame.columns) != columns:
-            raise ValueError(
-                f"{path} has the columns {list(frame.columns)}, not {list(columns)}: delete it and "
-                "run snakemake again"
+            raise DamagedFileError(
+                path, f"has the columns {list(frame.columns)}, not {list(columns)}"
             )
     filled = {path: frame for path, frame in frames.items() if not frame.empty}
     if not filled:
-        raise ValueError(f"{', '.join(paths)}: no measurements: delete the files and run again")
+        raise DamagedFileError(
+            ", ".join(paths), "hold no measurements", "delete them and run snakemake again"
+        )
     for path, frame in filled.items():
         problem = _problem(path, frame)
         if problem is not None:
-            raise ValueError(f"{path} {problem}: delete it and run snakemake again")
-    return pd.concat(filled.values(), ignore_index=True)
+            raise DamagedFileError(path, problem)
+    _check_types(filled)
+    measurements = pd.concat(filled.values(), ignore_index=True)
+    measurements.attrs["files"] = list(paths)
+    return measurements
 
 
-def _read(path: str) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path} is no table ({str(error).strip()}): delete it and run snakemake again"
-        ) from error
+def _check_types(frames: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse a file that has text where the others have numbers."""
+    for name in next(iter(frames.values())).columns:
+        kinds = {path: is_numeric_dtype(frame[name]) for path, frame in frames.items()}
+        usual = sum(kinds.values()) * 2 >= len(kinds)
+        for path, numeric in kinds.items():
+            if numeric != usual:
+                said = "numbers" if numeric else "text"
+                raise DamagedFileError(path, f"holds {said} in column {name!r}, unlike the others")
 
 
 def _problem(path: str, frame: pd.DataFrame) -> str | None:
     """Say what makes a table no table of measurements; None if it is one."""
+    strange = [str(name) for name in frame if not str(name).isidentifier()]
+    if strange:
+        return f"is no table of measurements, with a column {strange[0][:40]!r}"
     numbers = frame.select_dtypes("number")
     for name, column in frame.items():
         wrong = ~np.isfinite(column) if name in numbers else column.isna()
         if wrong.any():
-            # Rows as an editor counts them, below the line of the names.
-            line = int(wrong.to_numpy().argmax()) + 2
-            return f"has no finite value of {name!r} in line {line}"
+            return f"has no finite value of {name!r} in line {_line(wrong)}"
+    for name in frame.columns.difference([*numbers, *LABELS]):
+        values = pd.to_numeric(frame[name], errors="coerce").isna()
+        if not values.all():
+            return f"holds text and numbers in column {name!r}: see line {_line(values)}"
     if frame.duplicated().any():
-        line = int(frame.duplicated().to_numpy().argmax()) + 2
-        return f"has the same row twice, the second time in line {line}"
+        return f"has the same row twice, the second time in line {_line(frame.duplicated())}"
     if set(LABELS) <= set(frame.columns):
         nets = frame[["dataset", "network", "variant"]].drop_duplicates()
         for dataset, network, variant in nets.itertuples(index=False):
             if not {dataset, f"{network}-{variant}"} <= set(Path(path).parts):
                 return f"has rows of {network}-{variant} on {dataset}, not of the net of its folder"
     return None
+
+
+def _line(wrong: pd.Series) -> int:
+    """Return the first line with a mistake, as an editor counts, below the line of the names."""
+    return int(wrong.to_numpy().argmax()) + 2
 
 
 def label_rows(frame: pd.DataFrame, **labels: str) -> pd.DataFrame:
@@ -115,11 +131,20 @@ def summarise_nets(
     -------
     pandas.DataFrame
         `LABELS` and the columns of the summary; nets in the order of their first row.
+
+    Raises
+    ------
+    DamagedFileError
+        If the measurements lack a column.
     """
     tables: list[pd.DataFrame] = []
-    for keys, own in rows.groupby(list(LABELS), sort=False):
-        labels = dict(zip(LABELS, map(str, keys), strict=True))
-        tables.append(label_rows(summarise(own.drop(columns=list(LABELS))), **labels))
+    try:
+        for keys, own in rows.groupby(list(LABELS), sort=False):
+            labels = dict(zip(LABELS, map(str, keys), strict=True))
+            tables.append(label_rows(summarise(own.drop(columns=list(LABELS))), **labels))
+    except KeyError as error:
+        files = ", ".join(rows.attrs.get("files", ["the table"]))
+        raise DamagedFileError(files, f"has no column {error}") from error
     return pd.concat(tables, ignore_index=True)
 
 
@@ -169,7 +194,7 @@ def export_table(
 
 def job_facts(path: str | Path) -> list[Mapping[str, Any]]:
     """Read the facts of one file: of the jobs that shared the work, or of the only one."""
-    file: Mapping[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    file = read_json(path)
     return list(file.get("shards", [file]))
 
 

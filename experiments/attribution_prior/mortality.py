@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments import intermediates
 from experiments.attribution_prior.table import MortalityTable, read_mortality
 from experiments.data.catalogue import Dataset
 from experiments.data.fetch import FetchedFile, FetchError, fetch_dataset
@@ -112,10 +113,17 @@ def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...
         1 died, 0 survived.
     feature_names : tuple of str
         In the order of the columns.
+
+    Raises
+    ------
+    DamagedFileError
+        If the file holds something else.
     """
-    frame = pd.read_csv(path)
-    labels = frame.pop(LABEL).to_numpy(dtype=np.int64)
-    return frame.to_numpy(dtype=np.float64), labels, tuple(frame.columns)
+    frame = intermediates.read_table(path, columns=[LABEL], numbers=None)
+    labels = frame.pop(LABEL)
+    if not labels.isin([0, 1]).all():
+        raise intermediates.DamagedFileError(path, f"has another {LABEL} than 0 and 1")
+    return frame.to_numpy(dtype=np.float64), labels.to_numpy(dtype=np.int64), tuple(frame.columns)
 
 
 def table_facts(fetched: FetchedTable, requested: str) -> dict[str, Any]:

@@ -13,19 +13,58 @@ from experiments.attribution_prior.comparison import (
     select_strength,
 )
 from experiments.attribution_prior.settings import METHODS
+from experiments.intermediates import read_table
 
-__all__ = ["compare_with_xg", "eg_curve", "merge_shards", "read_repetitions", "summarise"]
+__all__ = [
+    "compare_with_xg",
+    "eg_curve",
+    "merge_shards",
+    "read_differences",
+    "read_eg_curve",
+    "read_repetitions",
+    "read_summary",
+    "summarise",
+]
 
 CASE = ["method", "n_gradients", "lambda", "n_epochs"]
 """Columns in which all repetitions of a mean agree."""
+
+SCORES = ["repetition", "epoch", "val_auc", "test_auc", "gini", "seconds"]
+"""What was measured in each repetition."""
 
 BASE = "unregularised"
 """The method whose training time is the unit of costs."""
 
 
 def read_repetitions(path: str) -> pd.DataFrame:
-    """Read rows as `train_shard` returns them, to the last bit."""
-    return pd.read_csv(path)
+    """Read rows as `train_shard` returns them, to the last bit.
+
+    Raises
+    ------
+    DamagedFileError
+        If the file holds something else.
+    """
+    return read_table(path, columns=["method"], numbers=[*CASE[1:], *SCORES])
+
+
+def read_summary(path: str) -> pd.DataFrame:
+    """Read what `summarise` returns from the file that the workflow makes of it."""
+    scores = ["val_auc", "test_auc", "test_auc_sem", "test_auc_low", "test_auc_high", "gini"]
+    costs = ["seconds_per_rep", "relative_cost", "n_reps"]
+    return read_table(path, ["dataset", "method", "selected"], [*CASE[1:], *scores, *costs])
+
+
+def read_differences(path: str) -> pd.DataFrame:
+    """Read what `compare_with_xg` returns from the file that the workflow makes of it."""
+    numbers = ["lambda", "xg_lambda", "n_reps", "xg_minus_method", "low", "high", "n_gradients"]
+    return read_table(path, ["dataset", "method"], numbers)
+
+
+def read_eg_curve(path: str) -> pd.DataFrame:
+    """Read what `eg_curve` returns from the file that the workflow makes of it."""
+    scores = ["test_auc", "test_auc_sem", "xg_test_auc", "xg_test_auc_sem", "xg_minus_eg"]
+    others = ["lambda", "xg_lambda", "n_reps", "low", "high", "relative_cost"]
+    return read_table(path, ["dataset"], ["n_references", *scores, *others])
 
 
 def merge_shards(shards: Sequence[pd.DataFrame]) -> pd.DataFrame:

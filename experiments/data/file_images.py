@@ -33,9 +33,19 @@ class FileImages:
     orient : bool
         Whether to rotate images as their EXIF data asks for, see
         `experiments.data.decoding.read_image`.
+
+    Raises
+    ------
+    ImageFileError
+        If the folder of the images is not there any more.
     """
 
     def __init__(self, index: Index, preprocessing: Preprocessing, orient: bool = False) -> None:
+        if not index.folder.is_dir():
+            raise ImageFileError(
+                f"{index.folder} is missing, whose images {index.source} lists: put it back; if it "
+                f"was downloaded, run snakemake --cores all --force {index.source}"
+            )
         self.index, self.preprocessing, self.orient = index, preprocessing, orient
         self.labels: Tensor = torch.from_numpy(index.labels)
         self.facts: dict[str, Any] = index.facts

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from experiments.intermediates import DamagedFileError, read_json, read_table
 from experiments.writing import write_csv, write_text
 
 __all__ = ["Index", "read_index", "spread", "write_index"]
@@ -32,12 +33,15 @@ class Index:
         int64 (N,).
     facts : dict
         JSON-serialisable; ``class_names`` among them.
+    source : Path, optional
+        The file that it was read from.
     """
 
     folder: Path
     paths: np.ndarray
     labels: np.ndarray
     facts: dict[str, Any]
+    source: Path | None = None
 
     def __len__(self) -> int:
         """Return the number of files."""
@@ -50,7 +54,7 @@ class Index:
     def select(self, positions: Sequence[int] | np.ndarray) -> Index:
         """Return the index of some of the files, in the given order."""
         chosen = np.asarray(positions, dtype=np.int64)
-        return Index(self.folder, self.paths[chosen], self.labels[chosen], self.facts)
+        return replace(self, paths=self.paths[chosen], labels=self.labels[chosen])
 
 
 def _facts_path(path: str | Path) -> Path:
@@ -88,25 +92,29 @@ def read_index(path: str | Path) -> Index:
 
     Raises
     ------
-    ValueError
-        If the file is not such an index; the message names it.
+    DamagedFileError
+        If the file is not such an index.
     """
+    remedy = f"delete {Path(path).name} and {_facts_path(path).name} there, and run snakemake again"
     try:
-        shared = json.loads(_facts_path(path).read_text(encoding="utf-8"))
-        table = pd.read_csv(
+        shared = read_json(_facts_path(path), remedy)
+        table = read_table(
             path,
+            ["path", "label"],
+            remedy=remedy,
             usecols=["path", "label"],
             dtype={"path": str, "label": np.int64},
             keep_default_na=False,
         )
         folder, facts = Path(shared["folder"]), shared["facts"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path} is not an index of images: {' '.join(str(error).split())}; delete it and "
-            f"{_facts_path(path).name}, and run again"
-        ) from error
+        if table.empty or not isinstance(facts, dict):
+            raise ValueError("no images")
+    except DamagedFileError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise DamagedFileError(path, f"is not an index of images ({error})", remedy) from error
     paths = np.array(table["path"].to_numpy(), dtype=np.dtypes.StringDType())
-    return Index(folder, paths, table["label"].to_numpy(copy=True), facts)
+    return Index(folder, paths, table["label"].to_numpy(copy=True), facts, Path(path))
 
 
 def spread(n_total: int, n: int) -> list[int]:

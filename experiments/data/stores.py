@@ -19,6 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from experiments.intermediates import DamagedFileError, read_json
 from experiments.writing import write_tensors, write_text
 
 __all__ = ["SHARD_BYTES", "StoreError", "StoreWriter", "StoredImages"]
@@ -168,23 +169,22 @@ class StoredImages:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         path = self.folder / _INDEX
+        remedy = f"delete {self.folder} and run again"
+        if not path.exists():
+            raise StoreError(f"{path} is missing, so the store is incomplete: {remedy}")
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path, remedy)
             self.shape: tuple[int, ...] = tuple(content["shape"])
             self.facts: dict[str, Any] = content["facts"]
             self._counts: list[int] = content["counts"]
             self._digests: list[str] = content["digests"]
             if not self._counts:
                 raise ValueError("no shards")
-        except FileNotFoundError as error:
-            raise StoreError(
-                f"{path} is missing, so the store is incomplete: delete {self.folder} and run again"
-            ) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(
-                f"{path} is not the index of a store: delete {self.folder} and run again"
-            ) from error
-        self._ends = torch.tensor(self._counts).cumsum(0)
+            self._ends = torch.tensor(self._counts, dtype=torch.int64).cumsum(0)
+        except DamagedFileError as error:
+            raise StoreError(str(error)) from error
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise StoreError(f"{path} is not the index of a store: {remedy}") from error
         self._mapped: OrderedDict[int, Tensor] = OrderedDict()
         self.labels: Tensor = torch.cat([self._open(n)[1] for n in range(len(self._counts))])
 

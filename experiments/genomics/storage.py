@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from experiments.files import save_tensors
 from experiments.genomics.simulation import SimulatedSequences, read_pwm
+from experiments.intermediates import DamagedFileError, read_tensors
 
 __all__ = ["load_sequences", "read_motifs", "save_sequences", "split_sequences"]
 
@@ -62,19 +62,18 @@ def load_sequences(path: str | Path, split: str) -> SimulatedSequences:
 
     Raises
     ------
-    ValueError
-        If the file does not have this split.
+    DamagedFileError
+        If the file holds something else, or does not have this split.
     """
-    with safe_open(str(path), framework="pt") as file:
-        header = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if f"split/{split}" not in tensors:
-        raise ValueError(f"{path} has no {split} sequences")
-    embeddings = json.loads(header["embeddings"])
-    data = SimulatedSequences(
-        tensors["sequences"].long(),
-        tensors["labels"],
-        [[(name, start) for name, start in embedded] for embedded in embeddings],
-        json.loads(header["names"]),
-    )
-    return data.subset(tensors[f"split/{split}"].tolist())
+    tensors, header = read_tensors(path, header=["names", "embeddings"])
+    sequences, labels = tensors["sequences"].long(), tensors["labels"]
+    names, embeddings = header["names"], header["embeddings"]
+    chosen = tensors[f"split/{split}"].tolist()
+    counts = {len(sequences), len(labels), len(names), len(embeddings)}
+    if len(counts) > 1 or not set(chosen) <= set(range(len(names))):
+        raise DamagedFileError(path, f"has other {split} sequences than it says")
+    try:
+        embedded = [[(name, start) for name, start in motifs] for motifs in embeddings]
+    except (TypeError, ValueError) as error:
+        raise DamagedFileError(path, f"has damaged embeddings ({error})") from error
+    return SimulatedSequences(sequences, labels, embedded, names).subset(chosen)

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from experiments.data.preprocessing import Preprocessing
+from experiments.intermediates import MAKE_AGAIN, DamagedFileError
 from experiments.named import import_named
 from experiments.writing import write_tensors
 
@@ -104,24 +105,24 @@ def read_header(path: str | Path) -> dict[str, Any]:
     try:
         with safe_open(str(path), framework="pt") as file:
             header = file.metadata() or {}
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path} is not a readable safetensors file ({error}); delete it and run again"
-        ) from error
+    except (SafetensorError, OSError) as error:
+        raise DamagedFileError(path, f"is not a readable safetensors file ({error})") from error
     try:
         found = {
             "builder": header["builder"],
             "arguments": json.loads(header["arguments"]),
             "provenance": json.loads(header["provenance"]),
         }
+        if "preprocessing" in header:
+            found["preprocessing"] = Preprocessing.from_mapping(json.loads(header["preprocessing"]))
+            found["outputs"] = header["outputs"]
     except KeyError as error:
         raise ValueError(
-            f"{path} has no {error} in its header: it was not written by "
-            "experiments.networks.checkpoints.save_model"
+            f"{path} has no {error} in its header, so that no job of this project wrote it: "
+            f"{MAKE_AGAIN}"
         ) from error
-    if "preprocessing" in header:
-        found["preprocessing"] = Preprocessing.from_mapping(json.loads(header["preprocessing"]))
-        found["outputs"] = header["outputs"]
+    except (ValueError, TypeError) as error:
+        raise DamagedFileError(path, f"has a damaged header ({error})") from error
     return found
 
 
@@ -135,10 +136,14 @@ def load_model(path: str | Path) -> nn.Module:
         not fit.
     """
     header = read_header(path)
-    model = build_network(header["builder"], header["arguments"])
+    name = header["builder"].rpartition(":")[2]
+    try:
+        model = build_network(header["builder"], header["arguments"])
+    except (ValueError, TypeError, AttributeError, ImportError) as error:
+        raise DamagedFileError(path, f"cannot be rebuilt by {name} ({error})") from error
     try:
         model.load_state_dict(load_file(str(path)), assign=True)
-    except RuntimeError as error:
-        name = header["builder"].rpartition(":")[2]
-        raise ValueError(f"{path} does not fit {name}: {error}") from error
+    except (RuntimeError, SafetensorError) as error:
+        said = " ".join(str(error).split())
+        raise DamagedFileError(path, f"does not fit {name} ({said})") from error
     return model.eval()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -49,7 +50,7 @@ def load_keras_weights(path: str | Path, model: nn.Module, layers: Mapping[str, 
         file = h5py.File(path, "r")
     except OSError as error:
         raise KerasWeightsError(f"{path} is not an HDF5 file: {error}") from error
-    with file:
+    with file, _readable(path):
         # A complete saved model has its weights in a separate group.
         group = file.get("model_weights", file)
         converted = {
@@ -64,6 +65,15 @@ def load_keras_weights(path: str | Path, model: nn.Module, layers: Mapping[str, 
             kernel, offsets = converted[name]
             weight.copy_(torch.from_numpy(kernel).movedim((-1, -2), (0, 1)))
             bias.copy_(torch.from_numpy(offsets))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    # h5py raises any of them where what a valid header announces is damaged.
+    except (OSError, RuntimeError, KeyError, AttributeError) as error:
+        raise KerasWeightsError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 
 
 def channels_first(weight: Tensor, channels: int) -> None:

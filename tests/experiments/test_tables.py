@@ -34,7 +34,9 @@ def test_missing_empty_and_differing_measurements_are_named(tmp_path):
     pd.DataFrame({"a": []}).to_csv(empty, index=False)
     pd.DataFrame({"b": [1]}).to_csv(other, index=False)
     pd.DataFrame({"a": []}).to_csv(idle, index=False)
-    with pytest.raises(ValueError, match=r"empty\.csv, .*idle\.csv: no measurements"):
+    with pytest.raises(
+        ValueError, match=r"empty\.csv, .*idle\.csv hold no measurements: delete them"
+    ):
         read_measurements([empty, idle])
     # A shard may have had nothing to do, and is no reason to turn integers into something else.
     assert read_measurements([idle, good])["a"].tolist() == [1]
@@ -56,8 +58,11 @@ mnist,net,alexnet,x,1,2.5
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (GOOD[:-5], r"no finite value of 'top1' in line 3"),
-        (GOOD[:-7], r"no finite value of 'image' in line 3|no finite value of 'top1' in line 3"),
+        (GOOD[:-5], "is cut off in its last line"),
+        # Without the last digit it would be another number.
+        (GOOD[:-2], "is cut off in its last line"),
+        (GOOD[:-4] + "\n", "no finite value of 'top1' in line 3"),
+        (GOOD.replace("2.5", "2.5 %"), "holds text and numbers in column 'top1': see line 3"),
         (GOOD.replace("1.5", "nan"), "no finite value of 'top1' in line 2"),
         (GOOD.replace("1.5", "-inf"), "no finite value of 'top1' in line 2"),
         (GOOD + "mnist,net,alexnet,x,1,2.5\n", "same row twice, the second time in line 4"),

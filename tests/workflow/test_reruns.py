@@ -155,5 +155,5 @@ def test_stores_concern_all_that_read_images(project):
     )
     assert rules >= {"prepare_dataset", "prepare_images", "train", "measure_accuracy"} | JUDGED
     # These have neither data sets of images nor networks of images.
-    assert not rules & {"fetch_dataset", "write_config", "measure_toys"}
+    assert not rules & {"write_config", "measure_toys"}
     assert not rules & {"prepare_attribution_prior", "train_attribution_prior"}

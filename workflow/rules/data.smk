@@ -15,13 +15,15 @@ wildcard_constraints:
 
 
 # The files themselves are not outputs: Snakemake deletes outputs before it runs a job again, and
-# files that were downloaded or copied by hand must not be lost.
+# files that were downloaded or copied by hand must not be lost. Its output is temporary, so that the
+# files are looked at whenever a job is about to read them: if somebody has deleted or altered them,
+# they are fetched again, and otherwise nothing is requested.
 rule fetch_dataset:
     input:
         dataset=ancient(f"{DATASETS}/{{dataset}}.yaml"),
         code=code("fetch_dataset"),
     output:
-        f"{RESULTS}/{{dataset}}/fetched.json",
+        temp(f"{RESULTS}/{{dataset}}/fetched.json"),
     log:
         f"{LOGS}/fetch_dataset/{{dataset}}.log",
     # All other jobs wait for data, the trainings, which are the longest chains, above all.
@@ -32,6 +34,8 @@ rule fetch_dataset:
     params:
         data=config["data"],
         digests=lambda wildcards: wanted_of(wildcards.dataset),
+        # Stays, unlike the output: the files may be there for longer than one job needs them.
+        sources=f"{RESULTS}/{{dataset}}/sources.json",
     script:
         "../scripts/fetch_dataset.py"
 

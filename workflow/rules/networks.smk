@@ -88,7 +88,7 @@ rule fetch_torchvision_weights:
     input:
         code=code("fetch_torchvision_weights"),
     output:
-        f"{RESULTS}/{{released}}/fetched.json",
+        temp(f"{RESULTS}/{{released}}/fetched.json"),
     log:
         f"{LOGS}/fetch_torchvision_weights/{{released}}.log",
     wildcard_constraints:
@@ -98,6 +98,7 @@ rule fetch_torchvision_weights:
         ENVIRONMENT
     params:
         data=config["data"],
+        sources=f"{RESULTS}/{{released}}/sources.json",
         torchvision=lambda wildcards: torchvision_name(TORCHVISION[wildcards.released]),
     script:
         "../scripts/fetch_torchvision_weights.py"

@@ -1,9 +1,9 @@
 """Download weights that torchvision releases, and record their source."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from experiments.data.fetch import fetch_dataset
+from experiments.data.source_records import source_record
 from experiments.job import Job, write_facts
 from experiments.networks.torchvision_weights import torchvision_dataset
 
@@ -12,5 +12,6 @@ with Job(snakemake) as job:
     entry = torchvision_dataset(*params.torchvision)
     folder = Path(params.data) / entry.name
     files = fetch_dataset(entry, folder)
-    fetched = [{**asdict(file), "path": str(folder / file.name)} for file in files]
-    write_facts(snakemake.output[0], {"dataset": entry.name, "files": fetched})
+    record = source_record(entry.name, folder, files, earlier=snakemake.params.sources)
+    for path in (snakemake.params.sources, snakemake.output[0]):
+        write_facts(path, record)

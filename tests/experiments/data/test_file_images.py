@@ -139,3 +139,12 @@ def subset_archive(dataset):
         if path.is_file():
             return path
     pytest.skip(f"{dataset.images.archive} is not in the mirror")
+
+
+def test_images_whose_folder_is_gone_are_fetched_again_by_one_command(tmp_path):
+    gone = tmp_path / "data" / "tiny" / "unpacked"
+    facts = {"dataset": "tiny", "class_names": ["a"], "label_space": "tiny"}
+    write_index(tmp_path / "test.csv", [("a.png", 0)], gone, facts)
+    said = rf"{gone} is missing, whose .* run snakemake --cores all --force {tmp_path}/test\.csv$"
+    with pytest.raises(ImageFileError, match=said):
+        FileImages(read_index(tmp_path / "test.csv"), IMAGENET)

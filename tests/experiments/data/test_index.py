@@ -66,7 +66,7 @@ def test_refuses_what_is_no_index(tmp_path, index, damage):
         table.write_text("file,label\na,1\n")
     else:
         facts.write_text("{")
-    with pytest.raises(ValueError, match=r"is not an index of images: .*delete it and train\.json"):
+    with pytest.raises(ValueError, match=r"train\.\w+ .*: delete train\.csv and train\.json there"):
         read_index(table)
 
 

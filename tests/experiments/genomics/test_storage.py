@@ -40,5 +40,5 @@ def test_sequences_come_back_as_they_were(tmp_path, simulated):
     assert torch.equal(test.labels, expected.labels)
     assert (test.names, test.embeddings) == (expected.names, expected.embeddings)
     assert load_tensors(path)[1] == {"seed": 1}
-    with pytest.raises(ValueError, match="has no train sequences"):
+    with pytest.raises(ValueError, match="has no tensor 'split/train': delete it"):
         load_sequences(path, "train")

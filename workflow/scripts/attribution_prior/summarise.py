@@ -1,8 +1,5 @@
 """Merge the shards, average over the repetitions, and compare the methods."""
 
-import json
-from pathlib import Path
-
 from experiments.attribution_prior.protocol import protocol_of, published_curve
 from experiments.attribution_prior.summary import (
     compare_with_xg,
@@ -11,13 +8,14 @@ from experiments.attribution_prior.summary import (
     read_repetitions,
     summarise,
 )
+from experiments.intermediates import read_json
 from experiments.job import Job
 from experiments.writing import write_csv
 
 with Job(snakemake) as job:
     files, results = snakemake.input, snakemake.output
     settings, bootstrap = snakemake.params.settings, snakemake.params.bootstrap
-    data = json.loads(Path(files.data).read_text(encoding="utf-8"))
+    data = read_json(files.data)
     repetitions = merge_shards([read_repetitions(path) for path in files.rows])
     summary = summarise(
         repetitions,
@@ -39,5 +37,5 @@ with Job(snakemake) as job:
         (results.eg_references, curve),
     ):
         write_csv(path, frame)
-    shards = [json.loads(Path(path).read_text(encoding="utf-8")) for path in files.facts]
+    shards = [read_json(path) for path in files.facts]
     job.write_facts(results.facts, shards=shards, data=data)
