@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
-__all__ = ["MAKE_AGAIN", "DamagedFileError", "read_json", "read_table", "read_tensors"]
+__all__ = ["MAKE_AGAIN", "DamagedFileError", "Entries", "read_json", "read_table", "read_tensors"]
 
 MAKE_AGAIN = "delete it and run snakemake again"
 """What to do about a damaged file that a job made."""
@@ -103,8 +103,20 @@ def read_table(
     return frame
 
 
-class _Object(dict[str, Any]):
-    """What a file holds by name; a name that it lacks is an error that names the file."""
+class Entries(dict[str, Any]):
+    """What a file holds by name; a name that it lacks is an error that names the file.
+
+    Parameters
+    ----------
+    values : mapping
+        What it holds.
+    path : path
+        The file.
+    kind : str
+        What the values are, for the message.
+    remedy : str
+        What the error says to do.
+    """
 
     def __init__(
         self, values: Mapping[str, Any], path: str | Path, kind: str, remedy: str = MAKE_AGAIN
@@ -113,6 +125,7 @@ class _Object(dict[str, Any]):
         self._path, self._kind, self._remedy = path, kind, remedy
 
     def __missing__(self, name: str) -> Any:
+        """Name the file."""
         raise DamagedFileError(self._path, f"has no {self._kind} {name!r}", self._remedy)
 
 
@@ -139,7 +152,7 @@ def read_json(path: str | Path, remedy: str = MAKE_AGAIN) -> dict[str, Any]:
     with _naming(path, "JSON file of a job", remedy):
         found = json.loads(
             Path(path).read_text(encoding="utf-8"),
-            object_hook=lambda values: _Object(values, path, "entry", remedy),
+            object_hook=lambda values: Entries(values, path, "entry", remedy),
         )
         if not isinstance(found, dict):
             raise ValueError(f"it holds a {type(found).__name__}")
@@ -174,7 +187,7 @@ def read_tensors(
     """
     with _naming(path, "safetensors file", MAKE_AGAIN):
         with safe_open(str(path), framework=framework) as file:
-            texts = _Object(file.metadata() or {}, path, "entry in its header")
+            texts = Entries(file.metadata() or {}, path, "entry in its header")
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
         entries = {name: json.loads(texts[name]) for name in header}
-    return _Object(tensors, path, "tensor"), entries
+    return Entries(tensors, path, "tensor"), entries

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from experiments.data.preprocessing import Preprocessing
-from experiments.intermediates import MAKE_AGAIN, DamagedFileError
+from experiments.intermediates import MAKE_AGAIN, DamagedFileError, Entries
 from experiments.named import import_named
 from experiments.writing import write_tensors
 
@@ -108,7 +108,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
     except (SafetensorError, OSError) as error:
         raise DamagedFileError(path, f"is not a readable safetensors file ({error})") from error
     try:
-        found = {
+        found: dict[str, Any] = {
             "builder": header["builder"],
             "arguments": json.loads(header["arguments"]),
             "provenance": json.loads(header["provenance"]),
@@ -123,7 +123,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
         ) from error
     except (ValueError, TypeError) as error:
         raise DamagedFileError(path, f"has a damaged header ({error})") from error
-    return found
+    return Entries(found, path, "entry in its header")
 
 
 def load_model(path: str | Path) -> nn.Module:

@@ -27,7 +27,7 @@ from experiments.files import load_tensors, save_tensors
 from experiments.genomics.simulation import SimulatedSequences
 from experiments.genomics.storage import load_sequences, save_sequences
 from experiments.intermediates import DamagedFileError, read_json, read_table, read_tensors
-from experiments.networks.checkpoints import build_network, load_model, save_model
+from experiments.networks.checkpoints import build_network, load_model, read_header, save_model
 from experiments.networks.keras_weights import load_keras_weights
 from experiments.networks.weight_files import read_weights
 from experiments.published import read_published
@@ -245,6 +245,11 @@ def test_entries_and_tensors_that_are_missing_are_named_where_they_are_used(tmp_
     save_tensors(tmp_path / "b.safetensors", {"a": torch.ones(3)}, {}, classes='["d"]')
     with pytest.raises(DamagedFileError, match=r"b\.safetensors has no tensor 'b'"):
         load_drawings([tmp_path / "a.safetensors", tmp_path / "b.safetensors"], "classes")
+    arguments = {"bias": True}
+    net = build_network("xgradient.models.digit_convnet:digit_convnet", arguments)
+    save_model(net, tmp_path / "n.safetensors", "xgradient.models:x", arguments)
+    with pytest.raises(DamagedFileError, match=r"n\.safetensors has no .* 'preprocessing': delete"):
+        read_header(tmp_path / "n.safetensors")["preprocessing"]
     # As workers get them.
     assert pickle.loads(pickle.dumps(facts)) == facts
 

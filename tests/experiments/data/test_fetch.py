@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -155,3 +157,32 @@ def test_files_have_the_permissions_that_the_umask_gives(server, tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "good").stat().st_mode) == 0o640
+
+
+WITHOUT_NETWORK = """
+import sys
+from experiments.data.fetch import FetchError, fetch_dataset
+from experiments.data.sources import UrlSource
+from tests.experiments.data.helpers import FAST, make_dataset
+
+dataset = make_dataset(UrlSource(url="https://example.org/{name}"))
+try:
+    fetch_dataset(dataset, sys.argv[1], **FAST)
+except FetchError as error:
+    print(error)
+"""
+
+
+def test_without_a_network_the_error_says_so_and_what_is_there_is_used(tmp_path):
+    alone = ["unshare", "--map-root-user", "--net"]
+    try:
+        subprocess.run([*alone, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this system does not let its users make a network namespace")
+    command = [*alone, sys.executable, "-c", WITHOUT_NETWORK, str(tmp_path)]
+    finished = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "url https://example.org/good: example.org does not answer: " in finished.stdout
+    assert f"{tmp_path}/good: {len(GOOD)} bytes, sha256:" in finished.stdout
+    assert leftovers(tmp_path) == []
+    (tmp_path / "good").write_bytes(GOOD)
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == ""
