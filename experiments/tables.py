@@ -89,10 +89,12 @@ def _problem(path: str, frame: pd.DataFrame) -> str | None:
         wrong = ~np.isfinite(column) if name in numbers else column.isna()
         if wrong.any():
             return f"has no finite value of {name!r} in line {_line(wrong)}"
-    for name in frame.columns.difference([*numbers, *LABELS]):
-        values = pd.to_numeric(frame[name], errors="coerce").isna()
-        if not values.all():
-            return f"holds text and numbers in column {name!r}: see line {_line(values)}"
+    texts = frame.select_dtypes(exclude=["number", "bool"])
+    for name in texts.columns.difference(list(LABELS)):
+        no_number = pd.to_numeric(frame[name], errors="coerce").isna()
+        wrong = no_number & ~frame[name].astype(str).isin(["True", "False"])
+        if not wrong.all():
+            return f"holds text among other values in column {name!r}: see line {_line(wrong)}"
     if frame.duplicated().any():
         return f"has the same row twice, the second time in line {_line(frame.duplicated())}"
     if set(LABELS) <= set(frame.columns):

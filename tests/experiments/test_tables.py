@@ -62,7 +62,10 @@ mnist,net,alexnet,x,1,2.5
         # Without the last digit it would be another number.
         (GOOD[:-2], "is cut off in its last line"),
         (GOOD[:-4] + "\n", "no finite value of 'top1' in line 3"),
-        (GOOD.replace("2.5", "2.5 %"), "holds text and numbers in column 'top1': see line 3"),
+        (
+            GOOD.replace("2.5", "2.5 %"),
+            "holds text among other values in column 'top1': see line 3",
+        ),
         (GOOD.replace("1.5", "nan"), "no finite value of 'top1' in line 2"),
         (GOOD.replace("1.5", "-inf"), "no finite value of 'top1' in line 2"),
         (GOOD + "mnist,net,alexnet,x,1,2.5\n", "same row twice, the second time in line 4"),
@@ -83,6 +86,15 @@ def test_a_file_that_does_not_hold_measurements_of_its_net_is_named(tmp_path, te
         read_measurements([str(path)])
     assert str(path) in str(error.value)
     assert "delete it and run snakemake again" in str(error.value)
+
+
+def test_measurements_may_be_truth_values(tmp_path):
+    path = tmp_path / "flipped.csv"
+    path.write_text("image,flipped\n0,True\n1,False\n")
+    assert read_measurements([str(path)])["flipped"].tolist() == [True, False]
+    path.write_text("image,flipped\n0,True\n1,Fal\n")
+    with pytest.raises(ValueError, match="text among other values in column 'flipped': see line 3"):
+        read_measurements([str(path)])
 
 
 @pytest.mark.parametrize(
