@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.claims import FAILS, HOLDS, NOT_TESTABLE, readable
+from experiments.intermediates import DamagedFileError, read_table
 
 __all__ = [
     "OUTCOMES",
@@ -42,7 +43,13 @@ _FOUND = re.compile(r", this run has [^;]*")
 
 def read_verdicts(path: str | Path) -> pd.DataFrame:
     """Read the table of `experiments.claims.judge_claims`; remarks that are empty stay empty."""
-    return pd.read_csv(path, keep_default_na=False, na_values={"lowest": [""], "highest": [""]})
+    return read_table(
+        path,
+        ["claim", "verdict", "expected", "remark", "scope", "source"],
+        ["lowest", "highest", "n_cases"],
+        keep_default_na=False,
+        na_values={"lowest": [""], "highest": [""]},
+    )
 
 
 def paper_of(source: str) -> str:
@@ -142,8 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     path = parser.parse_args(arguments).table
     try:
         print(summary(read_verdicts(path)))
-    except FileNotFoundError:
-        sys.exit(f"{path}: there is no such file: run snakemake first")
+    except DamagedFileError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

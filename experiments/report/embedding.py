@@ -7,8 +7,9 @@ import io
 import re
 from pathlib import Path
 
-import pandas as pd
 from PIL import Image
+
+from experiments.intermediates import read_table
 
 __all__ = ["as_download", "as_picture", "notebook_body", "table_rows", "thumbnail"]
 
@@ -52,7 +53,7 @@ def as_download(path: str | Path) -> str:
 
 def table_rows(path: str | Path) -> tuple[str, int]:
     """Return the first rows of a CSV file as an HTML table, and the number of rows that it has."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     shown = table.head(MOST_ROWS).to_html(
         index=False, border=0, float_format="{:.6g}".format, na_rep=""
     )

@@ -80,7 +80,10 @@ def test_reasons_are_the_same_whatever_was_found_instead(judged):
 
 def test_empty_remarks_and_the_word_none_stay_text(tmp_path):
     path = tmp_path / "claims.csv"
-    path.write_text("claim,remark,lowest,highest\nNone,,,1.5\n")
+    path.write_text(
+        "claim,verdict,lowest,highest,expected,n_cases,remark,scope,source\n"
+        "None,holds,,1.5,> 0,1,,exact,Hesse et al. 2021\n"
+    )
     read = read_verdicts(path)
     assert read.loc[0, "claim"] == "None" and read.loc[0, "remark"] == ""
     assert pd.isna(read.loc[0, "lowest"]) and read.loc[0, "highest"] == 1.5
@@ -118,7 +121,7 @@ def test_only_exact_claims_are_strict(judged):
 
 def test_the_program_prints_them_or_says_what_to_do(judged, tmp_path, capsys):
     path = tmp_path / "claims.csv"
-    with pytest.raises(SystemExit, match=r"claims\.csv: there is no such file: run snakemake"):
+    with pytest.raises(SystemExit, match=r"claims\.csv does not exist: run snakemake"):
         main([str(path)])
     with_numbers(judged).to_csv(path, index=False)
     main([str(path)])

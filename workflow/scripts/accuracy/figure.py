@@ -1,11 +1,11 @@
 """Plot the accuracy with and without biases."""
 
-import pandas as pd
-
 from experiments.accuracy.figure import plot_accuracy
 from experiments.figures import save_figure
+from experiments.intermediates import read_table
 from experiments.job import Job
+from experiments.tables import LABELS
 
 with Job(snakemake):
-    figure = plot_accuracy(pd.read_csv(snakemake.input.table))
+    figure = plot_accuracy(read_table(snakemake.input.table, LABELS, ["top1"]))
     save_figure(figure, snakemake.output.pdf, snakemake.output.png)
