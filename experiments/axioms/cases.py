@@ -143,8 +143,9 @@ def _constructed(axiom: str, reading: str, bias: bool) -> Iterator[Case]:
         net = _dense([[1, 0], [0, 1], [0, 1]], [[1, 1, -1]])
         yield _case("ReLU(x1) + ReLU(x2) - ReLU(x2)", net, [1, 1], [0, 0], None, ((1,),))
         if bias:
-            both = combined(*_published_pair(), (1.0, -1.0))
-            yield _case("f - g, which is zero", both, [3, 1], [0, 0], None, ((0,), (1,)))
+            # f - g is zero, so that only the first feature has an effect.
+            net = combined(_difference(), _rectified([[1, 0]]), (1.0, 1.0))
+            yield _case("f - g + ReLU(x1)", net, [3, 1], [0, 0], None, ((1,),))
     elif axiom == "implementation_invariance" and bias:
         case = _case("f and g", _published_pair()[0], [3, 1], [0, 0], None)
         yield replace(case, nets=_published_pair())
@@ -159,9 +160,9 @@ def _constructed(axiom: str, reading: str, bias: bool) -> Iterator[Case]:
         name = "ReLU(x1) + ReLU(x2) + ReLU(x1) - ReLU(x1)"
         yield _case(name, net, [1, 1], [0, 0], None, pair)
         if bias:
-            both = combined(*_published_pair(shift=2.0), (1.0, -1.0))
-            name = "f - g at (x1 + 2, x2), which is zero"
-            yield _case(name, both, [1, 1], [-2, -2], None, pair)
+            net = combined(_difference(shift=2.0), _rectified([[1, 0], [0, 1]]), (1.0, 1.0))
+            name = "(f - g)(x1 + 2, x2) + ReLU(x1) + ReLU(x2)"
+            yield _case(name, net, [1, 1], [-2, -2], None, pair)
 
 
 def _published_pair(shift: float = 0.0) -> tuple[Net, Net]:
@@ -176,6 +177,18 @@ def _published_pair(shift: float = 0.0) -> tuple[Net, Net]:
         return Net(weights, tuple(torch.tensor(values).double() for values in biases))
 
     return net(0.0, -1.0), net(-1.0, 0.0)
+
+
+def _difference(shift: float = 0.0) -> Net:
+    """Return f - g, which is zero everywhere."""
+    return combined(*_published_pair(shift), (1.0, -1.0))
+
+
+def _rectified(weight: list[list[int]]) -> Net:
+    """Return the sum of the ReLUs of some linear functions, as deep as f and g."""
+    first = torch.tensor(weight).double()
+    weights = (first, first.new_ones(1, len(first)), first.new_ones(1, 1))
+    return Net(weights, tuple(first.new_zeros(len(each)) for each in weights))
 
 
 def _dense(*weights: list[list[int]]) -> Net:

@@ -45,7 +45,7 @@ def describe(examples: Mapping[str, Example]) -> pd.DataFrame:
                 "input": _text(case.inputs[row]),
                 "baseline": " or ".join(dict.fromkeys(map(_text, start))),
                 "attribution": " | ".join(map(_text, example.attributions)),
-                "violation": _violation(axiom, example),
+                "violation": _violation(axiom, reading, example),
             }
         )
     columns = ["method", "nets", "axiom", "reading", "case", "input", "baseline", "attribution"]
@@ -59,9 +59,11 @@ def _text(values: Tensor) -> str:
     return numbers[0] if len(numbers) == 1 else f"({', '.join(numbers)})"
 
 
-def _violation(axiom: str, example: Example) -> str:
+def _violation(axiom: str, reading: str, example: Example) -> str:
     case, found = example.case, example.attributions
     at = [f"{float(found[-1][place]):.3g}" for place in case.features]
+    if reading == "every reference":
+        return f"{at[0]}, though the output differs from that at every reference"
     if axiom == "sensitivity_a":
         change = float(change_of_output(case, case.nets[0].build(), example.expected)[example.row])
         return f"{at[0]} for the only feature that differs; the output differs by {change:.3g}"

@@ -7,7 +7,7 @@ METHODS = (
         # The mean over all references, of an integral each.
         key="exact_eg",
         name="EG",
-        function="experiments.axioms.exact:exact_expected_gradients",
+        function="experiments.axioms.expectation:exact_expected_gradients",
         baselines="training data",
         experiments=("axioms",),
         published={"axioms": "EG"},

@@ -8,7 +8,7 @@ METHODS = (
     Method(
         key="exact_ig",
         name="IG",
-        function="experiments.axioms.exact:exact_integrated_gradients",
+        function="xgradient.attribution:exact_integrated_gradients",
         experiments=("axioms",),
         published={"axioms": "IG"},
     ),

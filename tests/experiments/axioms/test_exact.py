@@ -1,4 +1,4 @@
-"""Exact Integrated Gradients against the numbers of the papers, and against a fine quadrature."""
+"""Exact Integrated and Expected Gradients against the papers' numbers and another derivation."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from experiments.axioms.cases import cases_of
-from experiments.axioms.exact import exact_expected_gradients, exact_integrated_gradients
+from experiments.axioms.expectation import exact_expected_gradients
 from experiments.axioms.nets import random_net
 from tests.oracles.helpers import close
-from xgradient.attribution import integrated_gradients, x_gradient
+from tests.oracles.path_integral import literal_path_integral
+from xgradient.attribution import exact_integrated_gradients, x_gradient
 
 ONE = torch.tensor([0])
 
@@ -42,16 +43,14 @@ def test_the_saturating_net_gets_all_of_its_change():
 
 @pytest.mark.parametrize("convolutional", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
-def test_a_fine_quadrature_approaches_it(convolutional, bias):
+def test_the_path_is_cut_at_every_kink(convolutional, bias):
     generator = torch.Generator().manual_seed(3)
     net = random_net(generator, convolutional, bias).build()
     shape = (2, 1, 5, 5) if convolutional else (2, 4)
     x, start = torch.randn(2, *shape, generator=generator).double()
     target = torch.zeros(2, dtype=torch.long)
     values = exact_integrated_gradients(net, x, target, baselines=start)
-    rule = {"method": "riemann_middle", "n_steps": 8192}
-    fine = integrated_gradients(net, x, target, baselines=start, **rule)
-    close(values, fine, 2e-3)
+    close(values, literal_path_integral(net, x, target, baselines=start), 1e-10)
     with torch.no_grad():
         change = net(x) - net(start)
     close(values.flatten(1).sum(1, keepdim=True), change)

@@ -69,7 +69,7 @@ def test_a_violation_below_rounding_is_none_and_a_small_one_is_found():
 def measured():
     keys = ["exact_ig", "exact_eg", "expected_gradients", "input_x_gradient", "x_gradient"]
     keys += ["deeplift_rescale", "lrp_epsilon", "lrp_epsilon_large", "grad_cam", "occlusion"]
-    return measure(attributions(*keys), ["grad_cam"], 2, 0)
+    return measure(attributions(*keys), ["grad_cam"], 1, 0)
 
 
 def test_the_thirty_cells_of_the_paper(measured, root):
@@ -99,7 +99,9 @@ def test_other_readings_change_the_cells_that_they_are_about(measured):
     assert cells["exact_eg", "sensitivity_a", "every reference"] == 0
     assert cells["exact_ig", "symmetry", "kinks"] == 0
     assert cells["occlusion", "symmetry", "kinks"] == 1
-    assert ("grad_cam", "symmetry", "kinks") not in cells.index
+    # Not where the usual reading is violated already, nor of images.
+    for key in ("grad_cam", "deeplift_rescale"):
+        assert (key, "symmetry", "kinks") not in cells.index
 
 
 def test_the_pair_of_the_paper_is_the_counter_example_of_deeplift(measured):

@@ -1,4 +1,4 @@
-"""Integrated and Expected Gradients of small ReLU nets, exact up to rounding."""
+"""Integrated Gradients of a sequence of linear layers and ReLUs, cut layer by layer."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from torch import Tensor, nn
 
 from xgradient.attribution import saliency
 
-__all__ = ["exact_expected_gradients", "exact_integrated_gradients"]
 
-
-def exact_integrated_gradients(
+def literal_path_integral(
     model: nn.Sequential,
     inputs: Tensor,
     target: Tensor,
@@ -23,21 +21,6 @@ def exact_integrated_gradients(
     of the net may change, and nowhere else. The path is cut there, layer by layer, and every piece
     counts with the gradient in its middle.
 
-    Parameters
-    ----------
-    model : nn.Sequential
-        ReLUs, and layers that are linear or affine.
-    inputs : Tensor of shape (N, ...)
-        Ends of the paths.
-    target : Tensor of shape (N,)
-        Indices of the outputs to explain.
-    baselines : Tensor or float, optional
-        Starts of the paths: None for zero, or a number or tensor that broadcasts to the inputs.
-
-    Returns
-    -------
-    Tensor
-        Shaped like the inputs.
     """
     start = torch.as_tensor(0.0 if baselines is None else baselines, dtype=inputs.dtype)
     rows = zip(inputs.split(1), start.expand_as(inputs).split(1), target, strict=True)
@@ -65,27 +48,3 @@ def _crossings(cuts: Tensor, values: Tensor) -> Tensor:
     piece, unit = ((before < 0) & (after > 0) | (before > 0) & (after < 0)).nonzero(as_tuple=True)
     low, high = before[piece, unit], after[piece, unit]
     return cuts[piece] + (cuts[piece + 1] - cuts[piece]) * low / (low - high)
-
-
-def exact_expected_gradients(
-    model: nn.Sequential, inputs: Tensor, target: Tensor, *, baselines: Tensor
-) -> Tensor:
-    """Mean of the exact Integrated Gradients over a few references.
-
-    Parameters
-    ----------
-    model, inputs, target
-        See `exact_integrated_gradients`.
-    baselines : Tensor of shape (N, R, ...)
-        The references of every row, each as likely as the others.
-
-    Returns
-    -------
-    Tensor
-        Shaped like the inputs.
-    """
-    each = [
-        exact_integrated_gradients(model, inputs, target, baselines=references)
-        for references in baselines.unbind(1)
-    ]
-    return torch.stack(each).mean(0)
