@@ -38,5 +38,5 @@ class Settings(Section):
         description="the first five are in the paper's table; x_gradient: only on X-DNNs",
     )
     n_nets: Count = Field(
-        6, description="random nets of each kind, with four inputs each, beside constructed ones"
+        4, description="random nets of each kind, with four inputs each, beside constructed ones"
     )
