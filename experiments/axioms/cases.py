@@ -143,9 +143,11 @@ def _constructed(axiom: str, reading: str, bias: bool) -> Iterator[Case]:
         net = _dense([[1, 0], [0, 1], [0, 1]], [[1, 1, -1]])
         yield _case("ReLU(x1) + ReLU(x2) - ReLU(x2)", net, [1, 1], [0, 0], None, ((1,),))
         if bias:
-            # f - g is zero, so that only the first feature has an effect.
-            net = combined(_difference(), _rectified([[1, 0]]), (1.0, 1.0))
-            yield _case("f - g + ReLU(x1)", net, [3, 1], [0, 0], None, ((1,),))
+            # f - g is zero, so that the last term alone has an effect.
+            for term, place in (("ReLU(x1)", (1,)), ("ReLU(x2)", (0,))):
+                weight = [[place[0], 1 - place[0]]]
+                net = combined(_difference(), _rectified(weight), (1.0, 1.0))
+                yield _case(f"f - g + {term}", net, [3, 1], [0, 0], None, (place,))
     elif axiom == "implementation_invariance" and bias:
         case = _case("f and g", _published_pair()[0], [3, 1], [0, 0], None)
         yield replace(case, nets=_published_pair())
