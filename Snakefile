@@ -6,30 +6,32 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-include: "workflow/rules/config_files.smk"
+include: "workflow/rules/checkout.smk"
+include: f"{CHECKOUT}/workflow/rules/config_files.smk"
 
 
-# Next to this file, not in the working directory, so that a run in another folder finds it, too.
-configfile: f"{workflow.basedir}/config.yaml"
+# Next to this file, not in the working directory, so that a run in another folder finds it, too. A
+# workflow that uses this one as a module may give a configuration instead.
+configfile: f"{CHECKOUT}/config.yaml"
 
 
 report: "workflow/report/workflow.rst"
 
 
-include: "workflow/rules/common.smk"
-include: "workflow/rules/resources.smk"
-include: "workflow/rules/entries.smk"
-include: "workflow/rules/data.smk"
-include: "workflow/rules/networks.smk"
+include: f"{CHECKOUT}/workflow/rules/common.smk"
+include: f"{CHECKOUT}/workflow/rules/resources.smk"
+include: f"{CHECKOUT}/workflow/rules/entries.smk"
+include: f"{CHECKOUT}/workflow/rules/data.smk"
+include: f"{CHECKOUT}/workflow/rules/networks.smk"
 
 
 for experiment in EXPERIMENTS:
 
-    include: f"workflow/rules/{experiment}.smk"
+    include: f"{CHECKOUT}/workflow/rules/{experiment}.smk"
 
 
-include: "workflow/rules/claims.smk"
-include: "workflow/rules/report.smk"
+include: f"{CHECKOUT}/workflow/rules/claims.smk"
+include: f"{CHECKOUT}/workflow/rules/report.smk"
 
 
 rule all:

@@ -32,6 +32,7 @@ def described(job):
         "output": list(map(str, job.output)),
         "folders": [str(path) for path in job.output if path.is_directory],
         "methods": job.params.get("methods"),
+        "checkpoint": job.params.get("checkpoint"),
         "builder": job.params.get("builder"),
         "functions": [job.params.get(name) for name in ("measurement", "summary")],
     }

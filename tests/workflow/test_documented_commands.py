@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ["README.md", "docs/cluster.md", "docs/imagenet/README.md", "results/README.md"]
+FOLDERS = ("", "config/", "docs/", "docs/imagenet/", "results/", "workflow/datasets/")
+DOCUMENTS = [
+    path.relative_to(ROOT).as_posix()
+    for folder in FOLDERS
+    for path in sorted((ROOT / folder).glob("*.md"))
+]
 OVERLAYS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "config").glob("*.yaml"))
 # Said before the command, and no part of it.
 ENVIRONMENT = re.compile(r"[A-Z_]+=\S+")

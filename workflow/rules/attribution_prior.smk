@@ -17,10 +17,8 @@ scattergather:
 # may name a fallback.
 rule prepare_attribution_prior:
     input:
-        dataset=ancient(f"{DATASETS}/{PRIORS['dataset']}.yaml"),
-        fallback=[
-            ancient(f"{DATASETS}/{name}.yaml") for name in [PRIORS["fallback"]] if name is not None
-        ],
+        dataset=ancient(dataset_file(PRIORS["dataset"])),
+        fallback=[ancient(dataset_file(name)) for name in [PRIORS["fallback"]] if name is not None],
         code=code("attribution_prior/prepare"),
     output:
         table=f"{PRIORS_FOLDER}/table.csv",

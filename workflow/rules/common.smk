@@ -39,7 +39,7 @@ from experiments.writing import WriteError, check_room
 
 # Snakemake adds this folder to the import path of a job last: an installed version would win.
 try:
-    import_first_from(workflow.basedir)
+    import_first_from(CHECKOUT)
 except ValueError as error:
     raise WorkflowError(str(error))
 use_utf8()
@@ -61,23 +61,23 @@ try:
     CONFIG = check_config(config)
     if workflow.is_main_process:
         check_mirror(os.environ.get("XGRADIENT_MIRROR"))
-    check_scatter(CONFIG, workflow.resource_settings.overwrite_scatter)
-    # From here on, every omitted key has its default.
-    config.update(CONFIG.model_dump(mode="json"))
+    # The workflow that this one is a module of may have shards of its own.
+    alone = len(workflow.modifier_stack) == 1
+    shards = workflow.resource_settings.overwrite_scatter.items()
+    check_scatter(CONFIG, {name: n for name, n in shards if alone or hasattr(CONFIG, name)})
+    # From here on, every omitted key has its default; the configuration of a workflow that uses this
+    # one as a module stays as it is.
+    config = CONFIG.model_dump(mode="json")
 except (CatalogueError, ConfigError, Refusal) as error:
     raise WorkflowError(str(error))
 
-# Paths are relative to the working directory, as Snakemake reports and records them.
-BASE = os.path.relpath(workflow.basedir)
 RESULTS = config["results"].rstrip("/")
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 # The nets of this run by name, each with its data set.
 NETWORKS = CONFIG.networks.used
 NET = f"{RESULTS}/{{dataset}}/{{network}}-{{variant}}"
-ENVIRONMENT = f"{workflow.basedir}/envs/xgradient.yaml"
-DATASETS = os.path.normpath(f"{BASE}/workflow/datasets")
-CLAIMS = os.path.normpath(f"{BASE}/workflow/claims.yaml")
+ENVIRONMENT = f"{CHECKOUT}/envs/xgradient.yaml"
 # Number of jobs over which an experiment spreads the images of a net; --set-scatter overrides it.
 SCATTERED = [name for name in experiment_names() if hasattr(getattr(CONFIG, name), "networks")]
 # Declared by every job that runs a network; on the CPU no GPU is requested.
@@ -113,21 +113,48 @@ scattergather:
     **{name: config[name]["shards"] for name in SCATTERED},
 
 
+# --- files of this checkout ---------------------------------------------------------------------
+
+
+def own(path):
+    """A file of this checkout as an input, relative to the working directory, as Snakemake reports
+    and records it. The prefix that a module may have is for results and not for these files."""
+    return local(os.path.relpath(f"{CHECKOUT}/{path}"))
+
+
+def dataset_file(name):
+    """The entry of a data set."""
+    return own(f"workflow/datasets/{name}.yaml")
+
+
+def notebook(name):
+    """The template of a table."""
+    return own(f"notebooks/{name}.ipynb")
+
+
+def published(name):
+    """A table of numbers that a paper prints."""
+    return own(f"workflow/published/{name}.csv")
+
+
+CLAIMS = own("workflow/claims.yaml")
+
+
 # --- code that a job depends on ---------------------------------------------------------------
 
 
 @cache
 def closure(paths, modules):
-    found = import_closure(paths, workflow.basedir, modules)
-    return [os.path.relpath(path) for path in found]
+    found = import_closure(paths, CHECKOUT, modules)
+    return [own(path.relative_to(os.path.realpath(CHECKOUT))) for path in found]
 
 
 def code(script, notebook=None, named=None):
     """The project's files that a script and the notebook that it executes import, and the files of
     the functions that it imports by name: `named` returns their paths for the wildcards."""
-    paths = [f"{workflow.basedir}/workflow/scripts/{script}.py"]
+    paths = [f"{CHECKOUT}/workflow/scripts/{script}.py"]
     if notebook is not None:
-        paths.append(f"{workflow.basedir}/notebooks/{notebook}.ipynb")
+        paths.append(f"{CHECKOUT}/notebooks/{notebook}.ipynb")
 
     # Evaluated when a job is planned, not when the rules are read: most processes plan one job.
     def files(wildcards):
@@ -246,14 +273,9 @@ def references(wildcards):
 # --- files, seeds and settings ------------------------------------------------------------------
 
 
-def notebook(name):
-    """The template of a table."""
-    return os.path.normpath(f"{BASE}/notebooks/{name}.ipynb")
-
-
-def published(name):
-    """A table of numbers that a paper prints."""
-    return os.path.normpath(f"{BASE}/workflow/published/{name}.csv")
+def next_to(output, name):
+    """A file that is no output but belongs to one, in its folder wherever a module puts that."""
+    return os.path.join(os.path.dirname(output), name)
 
 
 def seed(*names):
@@ -341,7 +363,7 @@ def in_report(kind, experiment, name, title, path, caption, **wildcards):
             "name": name,
             "title": title,
             "path": path,
-            "caption": os.path.normpath(f"{BASE}/workflow/report/{caption}.rst"),
+            "caption": str(own(f"workflow/report/{caption}.rst")),
             "wildcards": wildcards,
         }
     )

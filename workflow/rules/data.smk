@@ -20,7 +20,7 @@ wildcard_constraints:
 # they are fetched again, and otherwise nothing is requested.
 rule fetch_dataset:
     input:
-        dataset=ancient(f"{DATASETS}/{{dataset}}.yaml"),
+        dataset=ancient(dataset_file("{dataset}")),
         code=code("fetch_dataset"),
     output:
         temp(f"{RESULTS}/{{dataset}}/fetched.json"),
@@ -45,7 +45,7 @@ rule prepare_dataset:
     input:
         # Only its existence matters: the digests are checked again when the files are read.
         fetched=ancient(rules.fetch_dataset.output),
-        dataset=ancient(f"{DATASETS}/{{dataset}}.yaml"),
+        dataset=ancient(dataset_file("{dataset}")),
         code=code("prepare_dataset"),
     output:
         **{split: directory(path) for split, path in idx_splits("{dataset}").items()},
@@ -85,7 +85,7 @@ for name, splits in {
                 if CATALOGUE[wildcards.dataset].files
                 else []
             ),
-            dataset=ancient(f"{DATASETS}/{{dataset}}.yaml"),
+            dataset=ancient(dataset_file("{dataset}")),
             code=code("index_images"),
         output:
             **{split: f"{RESULTS}/{{dataset}}/{split}.csv" for split in splits},

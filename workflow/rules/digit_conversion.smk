@@ -56,7 +56,7 @@ rule read_published_digit_conversion:
     input:
         # Only its existence matters: the digests are checked again when the files are read.
         fetched=ancient(f"{RESULTS}/deeplift_mnist/fetched.json"),
-        dataset=ancient(f"{DATASETS}/deeplift_mnist.yaml"),
+        dataset=ancient(dataset_file("deeplift_mnist")),
         code=code("digit_conversion/read_published", named=builder_of("digit_convnet")),
     output:
         regular=f"{PUBLISHED_DIGIT_NET}/regular.safetensors",

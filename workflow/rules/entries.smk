@@ -97,9 +97,12 @@ def weights_files(wildcards):
     """The user's file, or the record that a released one has been fetched."""
     entry = entry_of(wildcards)
     if is_file(entry.weights):
-        return {"weights": entry.x_weights if variant_of(wildcards) == "x" else entry.weights}
+        # As the user wrote it: the prefix of a module is for results.
+        return {
+            "weights": local(entry.x_weights if variant_of(wildcards) == "x" else entry.weights)
+        }
     name = weights_entry(entry.weights, entry.architecture).name
     found = {"fetched": ancient(f"{RESULTS}/{name}/fetched.json")}
     if not is_torchvision(entry.weights):
-        found["dataset"] = ancient(f"{DATASETS}/{name}.yaml")
+        found["dataset"] = ancient(dataset_file(name))
     return found

@@ -73,7 +73,7 @@ rule train_genomics:
     params:
         builder=GENOMICS_BUILDER,
         settings=GENOMICS["training"],
-        checkpoint=f"{TRAINED_GENOMICS}/training.ckpt",
+        checkpoint=lambda wildcards, output: next_to(output.model, "training.ckpt"),
         seed=seed("train_genomics"),
         device=config["device"],
     script:
@@ -84,7 +84,7 @@ rule read_published_genomics:
     input:
         # Only its existence matters: the digests are checked again when the files are read.
         fetched=ancient(f"{RESULTS}/deeplift_genomics/fetched.json"),
-        dataset=ancient(f"{DATASETS}/deeplift_genomics.yaml"),
+        dataset=ancient(dataset_file("deeplift_genomics")),
         code=code("genomics/read_published", named=builder_of("genomics_convnet")),
     output:
         sequences=f"{PUBLISHED_GENOMICS}/sequences.safetensors",

@@ -51,7 +51,7 @@ rule train:
         devices=config["training"]["devices"],
         nodes=config["training"]["nodes"],
         checkpoint_minutes=config["training"]["checkpoint_minutes"],
-        checkpoint=f"{RESULTS}/{{dataset}}/{{net}}/training.ckpt",
+        checkpoint=lambda wildcards, output: next_to(output.model, "training.ckpt"),
         seed=lambda wildcards: job_seed(
             config["seed"], "train", network_of(wildcards), variant_of(wildcards)
         ),

@@ -26,11 +26,11 @@ rule report:
         figures=FIGURES,
         histories=HISTORIES,
         code=code("make_report"),
-        frame=os.path.normpath(f"{BASE}/workflow/report/page.html.jinja2"),
-        introduction=os.path.normpath(f"{BASE}/workflow/report/workflow.rst"),
+        frame=own("workflow/report/page.html.jinja2"),
+        introduction=own("workflow/report/workflow.rst"),
         captions=[
-            os.path.normpath(f"{BASE}/workflow/report/{name}")
-            for name in sorted(os.listdir(f"{workflow.basedir}/workflow/report"))
+            own(f"workflow/report/{name}")
+            for name in sorted(os.listdir(f"{CHECKOUT}/workflow/report"))
             if name.endswith(".rst")
         ],
     output:
@@ -41,7 +41,11 @@ rule report:
     conda:
         ENVIRONMENT
     params:
-        shown=SHOWN,
+        # In the folder of this report, wherever a module puts that.
+        shown=lambda wildcards, output: [
+            {**each, "path": next_to(output[0], os.path.relpath(each["path"], RESULTS))}
+            for each in SHOWN
+        ],
     script:
         "../scripts/make_report.py"
 
