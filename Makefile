@@ -17,7 +17,7 @@ ifneq ($(shell folder="$${XDG_CACHE_HOME:-$${HOME:-/dev/null}/.cache}/snakemake"
 export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: all setup config lint types unit docs smoke test test-peers test-slurm test-repeat test-faults benchmark clean
+.PHONY: all setup config lint types unit docs smoke test test-peers test-slurm test-repeat test-faults test-container benchmark clean
 
 # As a module: the first line of .venv/bin/snakemake cannot name every path, nor one that has changed.
 all: setup
@@ -45,7 +45,7 @@ setup: .venv/installed
 	@# The list is complete; pip would compile with one core. Some packages hold files that are no
 	@# Python, which is no reason to stop.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile \
-	  --requirement requirements.txt
+	  --require-hashes --requirement requirements.txt
 	$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	touch $@
 
@@ -57,7 +57,7 @@ config: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/codespell
 	$(MAKE) --no-print-directory types
 	$(BIN)/snakemake --lint
@@ -67,7 +67,7 @@ types: setup
 
 unit: setup
 	$(BIN)/python -m pytest tests --ignore=tests/pipeline --ignore=tests/slurm --ignore=tests/repeat \
-	  --ignore=tests/faults --numprocesses auto --dist worksteal --cov
+	  --ignore=tests/faults --ignore=tests/container --numprocesses auto --dist worksteal --cov
 
 # Warnings are errors. The unit tests build it as well, and run the code of its pages.
 docs: setup
@@ -108,6 +108,11 @@ test-repeat: setup
 # A small run, killed twenty times, against one that is left alone: half an hour on two cores.
 test-faults: setup
 	$(BIN)/python -m pytest --capture=no tests/faults
+
+# The image of the Containerfile, built and run; skipped where it cannot be built. Takes 20 GB of disk
+# while it lasts.
+test-container: setup
+	$(BIN)/python -m pytest tests/container
 
 # Quiet machine, one after the other: what is measured is time.
 benchmark: setup

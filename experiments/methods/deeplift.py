@@ -12,14 +12,7 @@ METHODS = (
         function=_FUNCTION,
         arguments={"rule": "rescale"},
         gradients=2,
-        experiments=(
-            "masking",
-            "toys",
-            "attribution_maps",
-            "digit_conversion",
-            "genomics",
-            "axioms",
-        ),
+        experiments=("masking", "toys", "attribution_maps", "digit_conversion", "genomics"),
         published={_GATA: "rescale_all_layers"},
     ),
     Method(
@@ -28,14 +21,7 @@ METHODS = (
         function=_FUNCTION,
         arguments={"rule": "revealcancel"},
         gradients=5,
-        experiments=(
-            "masking",
-            "toys",
-            "attribution_maps",
-            "digit_conversion",
-            "genomics",
-            "axioms",
-        ),
+        experiments=("masking", "toys", "attribution_maps", "digit_conversion", "genomics"),
         published={
             "deeplift_mnist_boxplot_digitised": "deeplift_revealcancel",
             "deeplift_mnist_top10_8to3": "deeplift_revealcancel",

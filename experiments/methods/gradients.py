@@ -7,7 +7,7 @@ METHODS = (
         key="gradient",
         name="Grad",
         function="xgradient.attribution:saliency",
-        experiments=("masking", "toys", "attribution_maps", "attribution_prior", "axioms"),
+        experiments=("masking", "toys", "attribution_maps", "attribution_prior"),
         published={"mask_metrics": "Grad (1)", "attribution_prior": "Grad"},
     ),
     Method(
@@ -24,16 +24,8 @@ METHODS = (
         key="input_x_gradient",
         name="Input×Gradient",
         function="xgradient.attribution:input_x_gradient",
-        experiments=(
-            "masking",
-            "toys",
-            "attribution_maps",
-            "digit_conversion",
-            "genomics",
-            "axioms",
-        ),
+        experiments=("masking", "toys", "attribution_maps", "digit_conversion", "genomics"),
         published={
-            "axioms": "(Input x) Gradient",
             "deeplift_mnist_boxplot_digitised": "gradient_times_input",
             "deeplift_mnist_top10_8to3": "gradient_times_input",
             "deeplift_genomics_false_negatives_gata": "grad_times_inp",
@@ -43,7 +35,7 @@ METHODS = (
         key="guided_backprop",
         name="Guided backprop",
         function="xgradient.attribution:guided_backprop",
-        experiments=("masking", "toys", "attribution_maps", "axioms"),
+        experiments=("masking", "toys", "attribution_maps"),
     ),
     Method(
         key="guided_backprop_masked",

@@ -6,13 +6,6 @@ _MIDPOINT = "riemann_middle"  # the rule of the authors of DeepLIFT
 
 METHODS = (
     Method(
-        key="exact_ig",
-        name="IG",
-        function="xgradient.attribution:exact_integrated_gradients",
-        experiments=("axioms",),
-        published={"axioms": "IG"},
-    ),
-    Method(
         key="ig",
         name="IG",
         function="xgradient.attribution:integrated_gradients",
@@ -25,19 +18,9 @@ METHODS = (
         name="XG",
         function="xgradient.attribution:x_gradient",
         homogeneous=True,
-        experiments=(
-            "masking",
-            "attribution_maps",
-            "digit_conversion",
-            "attribution_prior",
-            "axioms",
-        ),
+        experiments=("masking", "attribution_maps", "digit_conversion", "attribution_prior"),
         names={"digit_conversion": "XG on the X-DNN"},
-        published={
-            "mask_metrics": "XG (1)",
-            "attribution_prior": "XG w/o bias",
-            "axioms": "XG",
-        },
+        published={"mask_metrics": "XG (1)", "attribution_prior": "XG w/o bias"},
     ),
     Method(
         key="ig_5",

@@ -47,8 +47,17 @@ def imports(folder):
 
 
 @pytest.fixture(scope="module")
-def locked(root):
-    return pins((root / "requirements.txt").read_text().splitlines())
+def requirements(root):
+    """Return the digests of the files of every pinned package."""
+    text = (root / "requirements.txt").read_text().replace(" \\\n", "")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    parts = [line.split("    --hash=") for line in lines]
+    return {pin: digests for pin, *digests in parts}
+
+
+@pytest.fixture(scope="module")
+def locked(requirements):
+    return pins(requirements)
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +97,22 @@ def test_what_a_room_imports_is_declared(root, project, room):
         assert names & declared, f"{room}/ imports {module}, which the extra pipeline lacks"
 
 
-def test_requirements_name_versions_and_no_index(root):
-    lines = (root / "requirements.txt").read_text().splitlines()
-    assert all(line.startswith("#") or PIN.match(line) for line in lines)
+def test_requirements_name_versions_digests_and_no_index(requirements):
+    assert len(requirements) > 150
+    for pin, digests in requirements.items():
+        assert PIN.match(pin), pin
+        assert digests and all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in digests), pin
+    # A file of one package is no file of another.
+    every = [digest for digests in requirements.values() for digest in digests]
+    assert len(every) == len(set(every))
+
+
+@pytest.mark.parametrize("name", ["Makefile", "Containerfile"])
+def test_nothing_but_the_files_with_these_digests_is_installed(root, name):
+    text = re.sub(r" \\\n\s+", " ", (root / name).read_text())
+    installed = [line for line in text.splitlines() if "--requirement requirements.txt" in line]
+    assert len(installed) == 1
+    assert "--require-hashes" in installed[0] and "--no-deps" in installed[0]
 
 
 def test_a_release_has_one_version(root, project):
