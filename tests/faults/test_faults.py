@@ -19,7 +19,7 @@ import pytest
 
 from experiments.recovery import _jobs_have_ended
 from tests.result_tables import assert_same
-from tests.workflow.runs import command, processes_in
+from tests.workflow.runs import command, processes_in, start
 
 # What is hit, and by what.
 FAULTS = [
@@ -44,15 +44,10 @@ class Run:
         overlays = [root / "config/smoke.yaml", root / "tests/faults/small.yaml"]
         # Data are fetched, too, but not from the network if they are here.
         mirror = os.environ.get("XGRADIENT_MIRROR") or str(root / "data")
-        with self.output.open("w", encoding="utf-8") as output:
-            self.process = subprocess.Popen(
-                command(root, "--configfile", *overlays),
-                cwd=folder,
-                env={**os.environ, "XGRADIENT_MIRROR": mirror, "MPLBACKEND": "agg"},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        arguments = command(root, "--configfile", *overlays)
+        self.process = start(
+            arguments, folder, self.output, XGRADIENT_MIRROR=mirror, MPLBACKEND="agg"
+        )
 
     @property
     def printed(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from typing import Any
 import psutil
 import yaml
 
-__all__ = ["command", "copy_project", "overlay", "processes_in", "run", "snakemake"]
+__all__ = ["command", "copy_project", "overlay", "processes_in", "run", "snakemake", "start"]
 
 _COPIED = (
     "Snakefile config.yaml config envs experiments notebooks profiles workflow xgradient "
@@ -44,6 +45,28 @@ def command(project: Path, *arguments: object) -> list[str]:
     """Return the command that runs the workflow of a checkout, with two jobs at a time."""
     start = [sys.executable, "-m", "snakemake", "--snakefile", str(project / "Snakefile")]
     return [*start, "--cores", "2", *map(str, arguments)]
+
+
+def start(arguments: list[str], cwd: Path, printed: Path, **environment: str) -> subprocess.Popen:
+    """Start a command in a session of its own, which signals end as they would at a terminal.
+
+    Who starts the tests may ignore them, as ``nohup`` and a shell in the background do.
+    """
+
+    def heed() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with printed.open("w", encoding="utf-8") as output:
+        return subprocess.Popen(
+            arguments,
+            cwd=cwd,
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=heed,
+        )
 
 
 def snakemake(
