@@ -105,7 +105,7 @@ test-repeat: setup
 	$(BIN)/python -m pytest tests/repeat
 	@echo "Differences across numbers of threads:  results/repeat/threads.csv"
 
-# A small run, killed twenty times, against one that is left alone: half an hour on two cores.
+# A small run, killed twenty times, against one that is left alone: up to an hour on a busy machine.
 test-faults: setup
 	$(BIN)/python -m pytest --capture=no tests/faults
 
