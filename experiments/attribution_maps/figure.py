@@ -61,6 +61,7 @@ def plot_attribution_maps(
     axes[0, 0].set_title("image", fontsize=8)
     for column, name in enumerate(columns, start=1):
         variant, method = name.split("/")
-        title = f"{VARIANTS[variant]}\n{names[method].replace('×Gradient', '×Grad.')}"
-        axes[0, column].set_title(title, fontsize=8)
+        # Not wider than the map below it.
+        name = fill(names[method].replace("×Gradient", "×Grad."), width=13)
+        axes[0, column].set_title(f"{VARIANTS[variant]}\n{name}", fontsize=8)
     return figure

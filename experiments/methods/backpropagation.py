@@ -7,12 +7,21 @@ METHODS = (
         key="deconvolution",
         name="Deconvnet",
         function="xgradient.attribution:deconvolution",
-        experiments=("masking", "toys", "attribution_maps"),
+        experiments=("masking", "toys", "attribution_maps", "axioms"),
     ),
     Method(
         key="lrp_epsilon",
         name="LRP-ε",
         function="experiments.other_methods.relevance:lrp_epsilon",
-        experiments=("masking", "toys", "attribution_maps"),
+        # Less than rounding changes: what is left is the limit.
+        arguments={"epsilon": 1e-12},
+        experiments=("masking", "toys", "attribution_maps", "axioms"),
+    ),
+    Method(
+        key="lrp_epsilon_large",
+        name="LRP-ε, ε = 0.1",
+        function="experiments.other_methods.relevance:lrp_epsilon",
+        arguments={"epsilon": 0.1},
+        experiments=("axioms",),
     ),
 )

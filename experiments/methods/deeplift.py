@@ -12,7 +12,14 @@ METHODS = (
         function=_FUNCTION,
         arguments={"rule": "rescale"},
         gradients=2,
-        experiments=("masking", "toys", "attribution_maps", "digit_conversion", "genomics"),
+        experiments=(
+            "masking",
+            "toys",
+            "attribution_maps",
+            "digit_conversion",
+            "genomics",
+            "axioms",
+        ),
         published={_GATA: "rescale_all_layers"},
     ),
     Method(
@@ -21,7 +28,14 @@ METHODS = (
         function=_FUNCTION,
         arguments={"rule": "revealcancel"},
         gradients=5,
-        experiments=("masking", "toys", "attribution_maps", "digit_conversion", "genomics"),
+        experiments=(
+            "masking",
+            "toys",
+            "attribution_maps",
+            "digit_conversion",
+            "genomics",
+            "axioms",
+        ),
         published={
             "deeplift_mnist_boxplot_digitised": "deeplift_revealcancel",
             "deeplift_mnist_top10_8to3": "deeplift_revealcancel",

@@ -8,7 +8,7 @@ METHODS = (
         name="Grad-CAM",
         function="experiments.other_methods.grad_cam:grad_cam",
         convolution=True,
-        experiments=("masking", "attribution_maps"),
+        experiments=("masking", "attribution_maps", "axioms"),
     ),
     Method(
         key="guided_grad_cam",
@@ -16,6 +16,6 @@ METHODS = (
         function="experiments.other_methods.grad_cam:guided_grad_cam",
         convolution=True,
         gradients=2,
-        experiments=("masking", "attribution_maps"),
+        experiments=("masking", "attribution_maps", "axioms"),
     ),
 )

@@ -7,7 +7,7 @@ METHODS = (
         key="gradient",
         name="Grad",
         function="xgradient.attribution:saliency",
-        experiments=("masking", "toys", "attribution_maps", "attribution_prior"),
+        experiments=("masking", "toys", "attribution_maps", "attribution_prior", "axioms"),
         published={"mask_metrics": "Grad (1)", "attribution_prior": "Grad"},
     ),
     Method(
@@ -24,8 +24,16 @@ METHODS = (
         key="input_x_gradient",
         name="Input×Gradient",
         function="xgradient.attribution:input_x_gradient",
-        experiments=("masking", "toys", "attribution_maps", "digit_conversion", "genomics"),
+        experiments=(
+            "masking",
+            "toys",
+            "attribution_maps",
+            "digit_conversion",
+            "genomics",
+            "axioms",
+        ),
         published={
+            "axioms": "(Input x) Gradient",
             "deeplift_mnist_boxplot_digitised": "gradient_times_input",
             "deeplift_mnist_top10_8to3": "gradient_times_input",
             "deeplift_genomics_false_negatives_gata": "grad_times_inp",
@@ -35,7 +43,7 @@ METHODS = (
         key="guided_backprop",
         name="Guided backprop",
         function="xgradient.attribution:guided_backprop",
-        experiments=("masking", "toys", "attribution_maps"),
+        experiments=("masking", "toys", "attribution_maps", "axioms"),
     ),
     Method(
         key="guided_backprop_masked",

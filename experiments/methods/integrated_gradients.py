@@ -6,6 +6,13 @@ _MIDPOINT = "riemann_middle"  # the rule of the authors of DeepLIFT
 
 METHODS = (
     Method(
+        key="exact_ig",
+        name="IG",
+        function="xgradient.attribution:exact_integrated_gradients",
+        experiments=("axioms",),
+        published={"axioms": "IG"},
+    ),
+    Method(
         key="ig",
         name="IG",
         function="xgradient.attribution:integrated_gradients",
@@ -18,9 +25,19 @@ METHODS = (
         name="XG",
         function="xgradient.attribution:x_gradient",
         homogeneous=True,
-        experiments=("masking", "attribution_maps", "digit_conversion", "attribution_prior"),
+        experiments=(
+            "masking",
+            "attribution_maps",
+            "digit_conversion",
+            "attribution_prior",
+            "axioms",
+        ),
         names={"digit_conversion": "XG on the X-DNN"},
-        published={"mask_metrics": "XG (1)", "attribution_prior": "XG w/o bias"},
+        published={
+            "mask_metrics": "XG (1)",
+            "attribution_prior": "XG w/o bias",
+            "axioms": "XG",
+        },
     ),
     Method(
         key="ig_5",

@@ -10,7 +10,7 @@ METHODS = (
         function="experiments.other_methods.occlusion:occlusion",
         gradients=0,
         evaluations=50,
-        experiments=("masking", "attribution_maps"),
+        experiments=("masking", "attribution_maps", "axioms"),
     ),
     Method(
         key="smooth_grad",
@@ -19,6 +19,6 @@ METHODS = (
         arguments={"n_samples": 25},
         random=True,
         gradients=25,
-        experiments=("masking", "attribution_maps"),
+        experiments=("masking", "attribution_maps", "axioms"),
     ),
 )

@@ -64,7 +64,7 @@ def test_an_experiment_is_added_by_its_folder(root, tmp_path):
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(root / "experiments", tmp_path / "experiments", ignore=ignored)
     shutil.copytree(root / "workflow/datasets", tmp_path / "workflow/datasets")
-    folder = tmp_path / "experiments" / "axioms"
+    folder = tmp_path / "experiments" / "zebra"
     folder.mkdir()
     for name in ("__init__.py", "run.py"):
         (folder / name).touch()
@@ -72,7 +72,7 @@ def test_an_experiment_is_added_by_its_folder(root, tmp_path):
         "from pydantic import Field\n\n"
         "from experiments.settings import Count, Section\n\n\n"
         "class Settings(Section):\n"
-        '    """Axioms (Sec. 3)."""\n\n'
+        '    """Stripes (Sec. 3)."""\n\n'
         '    n_draws: Count = Field(7, description="random draws")\n'
     )
     written = subprocess.run(
@@ -83,5 +83,5 @@ def test_an_experiment_is_added_by_its_folder(root, tmp_path):
         check=True,
     ).stdout
     assert written.startswith(config_text())
-    assert written.endswith("\naxioms:\n  n_draws: 7              # random draws\n")
-    assert "\n# --- axioms (Sec. 3) ---" in written
+    assert written.endswith("\nzebra:\n  n_draws: 7              # random draws\n")
+    assert "\n# --- stripes (Sec. 3) ---" in written

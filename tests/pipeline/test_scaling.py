@@ -13,6 +13,7 @@ from experiments.planned_work import planned_work
 
 # Small networks of their own, which no estimate is needed for.
 WITHOUT_ESTIMATE = {
+    "measure_axioms",
     "measure_digit_conversion",
     "measure_genomics",
     "measure_toys",

@@ -21,7 +21,7 @@ NOTEBOOKS = ("claims", *(name for name in experiment_names() if name not in WITH
 FIGURES = (
     *("attribution_maps_alexnet", "attribution_maps_squeezenet1_1"),
     *("accuracy", "mean_relative_difference"),
-    *("contrast", "genomics", "ig_convergence", "toys"),
+    *("axioms", "contrast", "genomics", "ig_convergence", "toys"),
     *("masking", "masking_images_alexnet", "masking_images_squeezenet1_1"),
     *("digit_conversion", "digit_conversion_example"),
     *("attribution_prior", "attribution_prior_eg_references", "attribution_prior_cost"),

@@ -135,6 +135,8 @@ def test_a_method_is_applied_again_by_the_experiments_that_have_it(project):
     assert measuring == {
         "attribute_masking",
         "examples_masking",
+        "measure_attribution_maps",
+        "measure_axioms",
         "measure_digit_conversion",
         "measure_toys",
     }
