@@ -121,4 +121,5 @@ benchmark: setup
 	@echo "Benchmarks:  results/benchmarks/  (CSV, PDF, PNG)"
 
 clean:
-	rm -rf results/*/ results/report.html results/config.yaml results/exact_claims_hold .snakemake .coverage site
+	rm -rf results/*/ results/report.html results/config.yaml results/exact_claims_hold \
+	  results/ro-crate-metadata.json results/Snakefile .snakemake .coverage site

@@ -65,3 +65,24 @@ rule check_claims:
         ENVIRONMENT
     script:
         "../scripts/check_claims.py"
+
+
+# Only on request: a run as others can archive it, described by what is in its folder.
+rule archive:
+    input:
+        report=rules.report.output[0],
+        tables=TABLES,
+        figures=FIGURES,
+        snakefile=own("Snakefile"),
+        datasets=[dataset_file(name) for name in CATALOGUE],
+        code=code("archive"),
+    output:
+        metadata=f"{RESULTS}/ro-crate-metadata.json",
+        snakefile=f"{RESULTS}/Snakefile",
+    log:
+        f"{LOGS}/archive.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/archive.py"
