@@ -9,7 +9,7 @@ from pathlib import Path
 from experiments.claim_list import Claim, ClaimError, Selection
 from experiments.config_source import read_config_file
 from experiments.methods import methods
-from experiments.names import QUADRATURES, VARIANTS
+from experiments.names import BY_CHANGES, QUADRATURES, VARIANTS
 from experiments.networks.architectures import image_architectures, torchvision_names
 from experiments.settings import catalogue
 from experiments.shared_config import SharedConfig
@@ -69,7 +69,8 @@ def _tables(root: Path) -> tuple[str, ...]:
 def _vocabulary(config: SharedConfig, root: Path) -> Mapping[str, Iterable[str]]:
     return {
         "variant": VARIANTS,
-        "method": (*methods(), *QUADRATURES),
+        "method": (*methods(), *QUADRATURES, BY_CHANGES),
+        "reference": ("steps", "exact"),
         "dataset": catalogue(),
         # The networks of the digit conversion are named by their variant.
         "network": (*config.networks.entries, *_shipped_networks(root), "regular", "x"),
@@ -80,7 +81,10 @@ def _vocabulary(config: SharedConfig, root: Path) -> Mapping[str, Iterable[str]]
         "weights": ("trained", "published"),
         "erasing": ("published", "fixed"),
         "exclusion": ("official", "fixed"),
-        "dtype": ("float32", "float64", "bfloat16", "tf32"),
+        "dtype": (
+            *("float32", "float64", "bfloat16", "tf32"),
+            *(f"{bits} bits" for bits in range(1, 24)),
+        ),
     }
 
 

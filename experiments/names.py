@@ -6,7 +6,7 @@ Methods and architectures have theirs in their registries, `experiments.methods`
 
 from __future__ import annotations
 
-__all__ = ["QUADRATURES", "VARIANTS"]
+__all__ = ["BY_CHANGES", "QUADRATURES", "VARIANTS"]
 
 VARIANTS = {"regular": "regular", "stripped": "stripped", "x": "X-DNN"}
 """With biases; with the biases removed and not trained further; trained without biases."""
@@ -19,3 +19,6 @@ QUADRATURES = {
     "riemann_trapezoid": "trapezoid",
 }
 """Quadrature rules of Integrated Gradients."""
+
+BY_CHANGES = "by_changes"
+"""A rule that knows where units change their sides along the path: equally many in every cell."""

@@ -261,6 +261,8 @@ class _Plan:
         settings = self._settings(experiment, network)
         if experiment == "ig_convergence":
             settings = {**settings, "precision": settings["precision"][variant]}
+        if experiment == "mean_relative_difference":
+            settings = {**settings, "mantissa_images": settings["mantissa_images"][variant]}
         done = getattr(work, experiment)(settings, self._sizes(network)["test"])
         return self._shared(f"measure_{experiment}", experiment, network, variant, done)
 

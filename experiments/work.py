@@ -107,7 +107,10 @@ def contrast(settings: Mapping[str, Any], available: int) -> Work:
 
 
 def mean_relative_difference(settings: Mapping[str, Any], available: int) -> Work:
-    """Return the work of IG and Input×Gradient in every precision; see `accuracy`."""
+    """Return the work of IG and Input×Gradient in every precision; see `accuracy`.
+
+    The number of images per number of bits is that of the variant.
+    """
     total = Work()
     for precision, wanted in settings["n_images"].items():
         kind = {"float32": "gradient", "float64": "gradient_float64"}.get(
@@ -115,13 +118,15 @@ def mean_relative_difference(settings: Mapping[str, Any], available: int) -> Wor
         )
         images = _at_most(wanted, available)
         total += Work(images, **{kind: images * (settings["n_steps"] + 1)})
-    return total
+    images = _at_most(settings["mantissa_images"], available) * len(settings["mantissa_bits"])
+    return total + Work(images, gradient_rounded=images * (settings["n_steps"] + 1))
 
 
 def ig_convergence(settings: Mapping[str, Any], available: int) -> Work:
-    """Return the work of the reference and of every rule and number of steps; see `accuracy`.
+    """Return the work of the references and of every rule and number of steps; see `accuracy`.
 
-    The precision of the settings is that of the variant.
+    Of the exact reference this is the most that its budget allows. The precision of the settings is
+    that of the variant.
     """
     images = _at_most(settings["n_images"], available)
     steps = settings["reference_steps"] + sum(
@@ -132,7 +137,13 @@ def ig_convergence(settings: Mapping[str, Any], available: int) -> Work:
         if not (rule == "riemann_trapezoid" and n_steps < 2)
     )
     kind = "gradient_float64" if settings["precision"] == "float64" else "gradient"
-    return Work(images, **{kind: images * steps})
+    done = Work(images, **{kind: images * steps})
+    exact = _at_most(settings["exact_images"], images)
+    # Of a piece both ends are evaluated, before and after the cuts; and its gradient in the middle.
+    pieces = exact * settings["max_pieces"]
+    # The rule that places its nodes by the changes.
+    by_changes = exact * sum(settings["n_steps"])
+    return done + Work(forward=3 * pieces, gradient_float64=pieces + by_changes)
 
 
 def attribution_maps(settings: Mapping[str, Any], methods: Iterable[str]) -> Work:

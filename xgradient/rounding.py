@@ -17,10 +17,9 @@ from torch.overrides import TorchFunctionMode
 PRECISIONS = ("tf32", "bfloat16")
 """Names of the formats that `round_to_precision` knows."""
 
-
-# Of the 23 bits of a float32 significand, TF32 keeps the upper 10.
-_DROPPED_BITS = 13
-
+# Stored bits of their significands, of the 23 of float32.
+_BITS = {"tf32": 10, "bfloat16": 7}
+_ALL_BITS = 23
 
 _PRODUCTS = (
     functional.linear,
@@ -33,15 +32,16 @@ _PRODUCTS = (
 )
 
 
-def round_to_precision(values: Tensor, precision: str) -> Tensor:
+def round_to_precision(values: Tensor, precision: str | int) -> Tensor:
     """Round float32 values to a format with fewer significand bits, to nearest, ties to even.
 
     Parameters
     ----------
     values : Tensor, float32
         Values of any shape; NaN and infinity stay what they are.
-    precision : str
-        "tf32" (8 exponent and 10 stored significand bits) or "bfloat16" (8 and 7).
+    precision : str or int
+        "tf32" (8 exponent and 10 stored significand bits), "bfloat16" (8 and 7), or a number of
+        stored significand bits from 1 to 23, the 8 bits of the exponent being kept.
 
     Returns
     -------
@@ -55,28 +55,32 @@ def round_to_precision(values: Tensor, precision: str) -> Tensor:
     TypeError
         If the values are not float32.
     """
-    _check_precision(precision)
+    bits = _significand_bits(precision)
     if values.dtype != torch.float32:
+        name = precision if isinstance(precision, str) else f"{bits} bits"
         raise TypeError(
-            f"rounding to {precision} is defined for float32, got {values.dtype}: convert net and "
+            f"rounding to {name} is defined for float32, got {values.dtype}: convert net and "
             "inputs to float32"
         )
     values = values.detach()
-    if precision == "bfloat16":
+    if bits == _BITS["bfloat16"]:
         return values.to(torch.bfloat16).to(torch.float32)
+    dropped = _ALL_BITS - bits
+    if dropped == 0:
+        return values.clone()
     # Add just under half a unit of the last kept place, the rest too if that place is odd, and cut.
     # The carry runs into the exponent as it should, at the largest values up to infinity.
-    bits = values.contiguous().view(torch.int32)
-    rounded = (bits >> _DROPPED_BITS).bitwise_and_(1)
-    rounded += bits
-    rounded += (1 << (_DROPPED_BITS - 1)) - 1
-    rounded &= -(1 << _DROPPED_BITS)
+    pattern = values.contiguous().view(torch.int32)
+    rounded = (pattern >> dropped).bitwise_and_(1)
+    rounded += pattern
+    rounded += (1 << (dropped - 1)) - 1
+    rounded &= -(1 << dropped)
     # The carry of a NaN could end anywhere.
     return torch.where(values.isnan(), values, rounded.view(torch.float32))
 
 
 @contextmanager
-def rounded_forward(model: nn.Module, precision: str) -> Iterator[None]:
+def rounded_forward(model: nn.Module, precision: str | int) -> Iterator[None]:
     """Round the operands of every convolution and linear layer, as tensor cores do.
 
     Inside the context, whenever the net is called, each product ``x * w`` of a convolution or
@@ -93,8 +97,8 @@ def rounded_forward(model: nn.Module, precision: str) -> Iterator[None]:
     ----------
     model : nn.Module
         Net with float32 parameters; calls of its submodules by themselves are not affected.
-    precision : str
-        "tf32" or "bfloat16".
+    precision : str or int
+        "tf32", "bfloat16", or a number of stored significand bits; see `round_to_precision`.
 
     Yields
     ------
@@ -108,7 +112,7 @@ def rounded_forward(model: nn.Module, precision: str) -> Iterator[None]:
     TypeError
         When the net is called in another type than float32.
     """
-    _check_precision(precision)
+    _significand_bits(precision)
     # An attribute of the instance is what nn.Module calls, and hides the method of the class.
     replaced = vars(model).get("forward")
     forward = model.forward
@@ -130,7 +134,7 @@ def rounded_forward(model: nn.Module, precision: str) -> Iterator[None]:
 class _RoundedProducts(TorchFunctionMode):
     """Round both operands of convolutions and linear maps, forward and backward."""
 
-    def __init__(self, precision: str) -> None:
+    def __init__(self, precision: str | int) -> None:
         super().__init__()
         self.precision = precision
 
@@ -169,7 +173,7 @@ class _Rounded(torch.autograd.Function):
     """Rounding with derivative one."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, precision: str) -> Tensor:
+    def forward(ctx: Any, values: Tensor, precision: str | int) -> Tensor:
         return round_to_precision(values, precision)
 
     @staticmethod
@@ -181,7 +185,7 @@ class _RoundedGradient(torch.autograd.Function):
     """Identity that rounds the gradient on its way back into a product."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, precision: str) -> Tensor:
+    def forward(ctx: Any, values: Tensor, precision: str | int) -> Tensor:
         ctx.precision = precision
         # Returned as a tensor changed in place: an in-place ReLU may not touch a view.
         ctx.mark_dirty(values)
@@ -192,6 +196,12 @@ class _RoundedGradient(torch.autograd.Function):
         return round_to_precision(gradient, ctx.precision), None
 
 
-def _check_precision(precision: str) -> None:
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+def _significand_bits(precision: str | int) -> int:
+    if isinstance(precision, str) and precision in _BITS:
+        return _BITS[precision]
+    if isinstance(precision, int) and 1 <= precision <= _ALL_BITS:
+        return precision
+    raise ValueError(
+        f"precision must be one of {', '.join(PRECISIONS)} or a number of bits from 1 to "
+        f"{_ALL_BITS}, got {precision!r}"
+    )

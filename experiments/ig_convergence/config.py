@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from experiments.settings import (
     Count,
+    CountFrom0,
     List,
     OnNetworks,
     Precisions,
@@ -45,6 +46,14 @@ class Settings(OnNetworks):
     )
     reference_steps: Count = Field(
         300, description="steps of the reference, the Gauss-Legendre rule"
+    )
+    exact_images: CountFrom0 = Field(
+        0,
+        description="images, the first ones, on which the rules are also measured against the "
+        "exact integral, piece by piece",
+    )
+    max_pieces: Count = Field(
+        20_000, description="pieces of one path at most; if there are more, the job stops"
     )
 
     @model_validator(mode="after")

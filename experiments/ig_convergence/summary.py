@@ -13,18 +13,22 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     rows : pandas.DataFrame
-        One row per rule (``method``), number of steps (``n_steps``) and image:
-        ``mean_abs_difference`` to the reference, and ``mean_abs_reference``.
+        One row per reference (``reference``: ``steps`` or ``exact``), rule (``method``), number of
+        steps (``n_steps``) and image: ``mean_abs_difference`` to the reference,
+        ``mean_abs_reference``, and the gradients that the reference took
+        (``reference_gradients``).
 
     Returns
     -------
     pandas.DataFrame
-        One row per rule and number of steps: means over the images, and
+        One row per reference, rule and number of steps: means over the images, and
         ``relative_difference_percent``, which is a ratio of means.
     """
-    means = rows.groupby(["method", "n_steps"], sort=False).mean()
-    table = means[["mean_abs_difference"]].reset_index()
+    groups = rows.groupby(["reference", "method", "n_steps"], sort=False)
+    means = groups[["mean_abs_difference", "mean_abs_reference", "reference_gradients"]].mean()
     ratio = means["mean_abs_difference"] / means["mean_abs_reference"]
-    return table.assign(
-        relative_difference_percent=100 * ratio.to_numpy(), n_images=rows["image"].nunique()
+    return (
+        means.drop(columns="mean_abs_reference")
+        .assign(relative_difference_percent=100 * ratio, n_images=groups["image"].nunique())
+        .reset_index()
     )

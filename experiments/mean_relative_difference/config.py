@@ -6,11 +6,31 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from experiments.settings import Count, OnNetworks, Quadrature, check_quadrature
+from experiments.settings import (
+    Count,
+    CountFrom0,
+    List,
+    OnNetworks,
+    Quadrature,
+    Section,
+    check_quadrature,
+    part,
+)
 
 __all__ = ["Settings"]
 
 Arithmetic = Literal["float32", "float64", "bfloat16", "tf32"]
+Bits = Annotated[int, Field(ge=1, le=23)]
+
+
+class BitImages(Section):
+    """Images on which the difference is measured for every number of bits, by variant."""
+
+    INLINE = True
+
+    regular: CountFrom0 = Field(0, description="nets with biases")
+    stripped: CountFrom0 = Field(4, description="nets whose biases were removed")
+    x: CountFrom0 = Field(4, description="X-DNNs")
 
 
 class Settings(OnNetworks):
@@ -32,6 +52,16 @@ class Settings(OnNetworks):
         {"float32": 48, "float64": 16, "bfloat16": 16, "tf32": 16},
         description="largest number of test images per precision; the last two round the operands "
         "of every convolution and matrix product to bfloat16 and to TF32",
+    )
+
+    mantissa_bits: List[Bits] = Field(
+        (5, 7, 9, 10, 11, 13, 15, 17, 20, 23),
+        description="stored bits of the significand, of the 23 of float32, to which the operands "
+        "are rounded in the figure; bfloat16 has 7, TF32 10",
+    )
+    mantissa_images: BitImages = part(
+        "largest number of test images per number of bits, by variant: the two attributions of a "
+        "net with biases differ in any arithmetic"
     )
 
     @model_validator(mode="after")

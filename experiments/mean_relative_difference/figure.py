@@ -30,11 +30,12 @@ def plot_mean_relative_difference(differences: pd.DataFrame) -> Figure:
         exactly zero have no place on the axis.
     """
     set_style()
+    arithmetic = differences["dtype"].replace("tf32", "TF32")
     table = differences.assign(
-        net=network_names(differences),
-        kind=variant_names(differences),
-        arithmetic=differences["dtype"].replace("tf32", "TF32"),
+        net=network_names(differences), kind=variant_names(differences), arithmetic=arithmetic
     )
+    # Without the numbers of bits, which have a figure of their own.
+    table = table[table["arithmetic"].isin(_ARITHMETIC)]
     order = sorted(table["arithmetic"].unique(), key=_ARITHMETIC.index)
     markers = ["o", "D", "X"]
     grid = sns.catplot(

@@ -20,16 +20,26 @@ from xgradient.rounding import rounded_forward
 
 __all__ = ["MEASUREMENT"]
 
+# Stored bits of a significand: of the products, for the last two.
+_MANTISSA_BITS = {"float64": 52, "float32": 23, "tf32": 10, "bfloat16": 7}
+
 # Precision, number of the batch, and its images.
 _Task = tuple[str, int, Sequence[int]]
 
 
 def _tasks(settings: Mapping[str, Any], data: NetworkImages) -> list[_Task]:
+    n_images = dict(settings["n_images"])
+    if settings["mantissa_images"]:
+        n_images |= {_named(n): settings["mantissa_images"] for n in settings["mantissa_bits"]}
     return [
         (precision, number, block)
-        for precision, n_images in settings["n_images"].items()
-        for number, block in enumerate(blocks_of(data.choose(n_images), settings["batch_size"]))
+        for precision, count in n_images.items()
+        for number, block in enumerate(blocks_of(data.choose(count), settings["batch_size"]))
     ]
+
+
+def _named(bits: int) -> str:
+    return f"{bits} bits"
 
 
 def _measure(
@@ -50,8 +60,9 @@ def _measure(
         # A copy: the net of the caller keeps its type.
         net = copy.deepcopy(model).to(device, dtype)
         net = net.to(memory_format=torch.channels_last)  # faster on most processors
-        rounds = precision in ("bfloat16", "tf32")
-        with rounded_forward(net, precision) if rounds else contextlib.nullcontext():
+        bits = _MANTISSA_BITS.get(precision) or int(precision.partition(" ")[0])
+        rounds = precision not in ("float64", "float32")
+        with rounded_forward(net, bits) if rounds else contextlib.nullcontext():
             for _, number, block in progress(list(batches), precision):
                 inputs, labels = data.__getitems__(block)
                 inputs, labels = inputs.to(device, dtype), labels.to(device)
@@ -61,10 +72,13 @@ def _measure(
                 )
                 yield {
                     "dtype": precision,
+                    "mantissa_bits": bits,
                     "batch": number,
                     "n_images": len(block),
                     "relative_difference": difference,
                 }
 
 
-MEASUREMENT = Measurement(_tasks, _measure, ("dtype", "batch", "n_images", "relative_difference"))
+MEASUREMENT = Measurement(
+    _tasks, _measure, ("dtype", "mantissa_bits", "batch", "n_images", "relative_difference")
+)

@@ -13,13 +13,13 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     rows : pandas.DataFrame
-        One row per precision and batch: ``dtype``, ``relative_difference`` (a fraction) and
-        ``n_images``.
+        One row per precision and batch: ``dtype``, ``mantissa_bits``, ``relative_difference`` (a
+        fraction) and ``n_images``.
 
     Returns
     -------
     pandas.DataFrame
-        One row per precision: ``dtype``, ``mard_percent``, ``n_images``.
+        One row per precision: ``dtype``, ``mantissa_bits``, ``mard_percent``, ``n_images``.
 
     References
     ----------
@@ -29,6 +29,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     by_precision = rows.groupby("dtype", sort=False)
     return pd.DataFrame(
         {
+            "mantissa_bits": by_precision["mantissa_bits"].first(),
             "mard_percent": 100 * by_precision["relative_difference"].mean(),
             "n_images": by_precision["n_images"].sum(),
         }

@@ -36,7 +36,11 @@ __all__ = ["IMAGENET_SPACE", "Network", "Networks", "Schedule", "Space", "Traini
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # The nets of the default experiment, by what they have of their own.
 _ENTRIES: dict[str, dict[str, Any]] = {
-    "alexnet": {"regular": {"learning_rate": 4e-3}},
+    "alexnet": {
+        "regular": {"learning_rate": 4e-3},
+        # The path of an image has thousands of pieces, those of the deeper nets ten times as many.
+        "settings": {"ig_convergence": {"exact_images": 2}},
+    },
     "vgg16": {"regular": {"epochs": 2}},
     "fixup_resnet50": {
         "regular": {"epochs": 1, "learning_rate": 1e-2},
@@ -55,6 +59,7 @@ _ENTRIES: dict[str, dict[str, Any]] = {
                 "n_steps": 32,
                 "internal_batch_size": 16,
                 "n_images": {"float32": 4, "float64": 2, "bfloat16": 2, "tf32": 2},
+                "mantissa_images": {"stripped": 0, "x": 0},
             },
             "ig_convergence": {
                 "n_images": 1,

@@ -9,11 +9,17 @@ import pytest
 import torch
 from torch import nn
 
+from experiments.ig_convergence.run import by_changes
 from experiments.named import import_named
 from experiments.shards import shard_of
 from experiments.tables import LABELS, label_rows, summarise_nets
 from tests.experiments.pixels import network_images, random_images
-from xgradient.attribution import input_x_gradient, integrated_gradients
+from xgradient.attribution import (
+    UnresolvedPathWarning,
+    exact_integrated_gradients,
+    input_x_gradient,
+    integrated_gradients,
+)
 
 CPU = torch.device("cpu")
 N_IMAGES = 23
@@ -22,6 +28,8 @@ SETTINGS = {
     "contrast": {"n_images": 21, "batch_size": 4, "alphas": [1.0, 0.5, 1e-3]},
     "mean_relative_difference": {
         "n_images": {"float32": 11, "float64": 7, "tf32": 30},
+        "mantissa_bits": [7, 10],
+        "mantissa_images": 5,
         "batch_size": 4,
         "n_steps": 5,
         "method": "gausslegendre",
@@ -34,6 +42,8 @@ SETTINGS = {
         "methods": ["gausslegendre", "riemann_left", "riemann_trapezoid"],
         "n_steps": [1, 3],
         "reference_steps": 9,
+        "exact_images": 3,
+        "max_pieces": 2000,
         "precision": "float32",
     },
 }
@@ -131,9 +141,26 @@ def test_mard_of_an_x_net_is_rounding(data):
     assert table.loc["float64", "mard_percent"] < table.loc["float32", "mard_percent"] < 1e-3
 
 
+def test_mard_by_bits_is_that_of_the_formats(data):
+    """On all images of both formats the numbers of bits are bfloat16 and TF32."""
+    settings = SETTINGS["mean_relative_difference"] | {
+        "n_images": {"bfloat16": 5, "tf32": 5},
+        "mantissa_images": 5,
+    }
+    measurement = import_named("experiments.mean_relative_difference.run:MEASUREMENT")
+    tasks = measurement.tasks(settings, data)
+    found = measurement.measure(make_net(False), data, tasks, settings, CPU, lambda v, text: v)
+    rows = pd.DataFrame(found).groupby("dtype")[["mantissa_bits", "relative_difference"]].mean()
+    for bits, name in ((7, "bfloat16"), (10, "tf32")):
+        assert rows.loc[f"{bits} bits"].tolist() == rows.loc[name].tolist()
+        assert rows.loc[name, "mantissa_bits"] == bits
+    assert rows.loc["7 bits", "relative_difference"] > rows.loc["10 bits", "relative_difference"]
+
+
 def test_convergence_is_relative_to_many_gauss_legendre_steps(data):
     net = make_net(True).eval()
     table = table_of("ig_convergence", net, data).set_index(["method", "n_steps"])
+    table = table[table["reference"] == "steps"]
     assert ("riemann_trapezoid", 1) not in table.index and (table["n_images"] == 6).all()
     inputs, labels = data.__getitems__(range(6))
     reference = integrated_gradients(net, inputs, labels, n_steps=9)
@@ -143,6 +170,57 @@ def test_convergence_is_relative_to_many_gauss_legendre_steps(data):
         assert row["mean_abs_difference"] == pytest.approx(difference, rel=1e-3, abs=1e-9)
         relative = 100 * difference / reference.abs().mean().item()
         assert row["relative_difference_percent"] == pytest.approx(relative, rel=1e-3, abs=1e-6)
+
+
+def test_convergence_is_also_relative_to_the_exact_integral(data):
+    net = make_net(True).eval()
+    table = table_of("ig_convergence", net, data)
+    table = table[table["reference"] == "exact"].set_index(["method", "n_steps"])
+    assert (table["n_images"] == 3).all()
+    inputs, labels = data.__getitems__(range(3))
+    net.double()
+    exact, pieces = exact_integrated_gradients(net, inputs.double(), labels, return_pieces=True)
+    assert set(table["reference_gradients"]) == {float(pieces.n_pieces.double().mean())}
+    cases = {("gausslegendre", 9), ("riemann_left", 3), ("riemann_trapezoid", 3)}
+    assert cases < set(table.index) and ("riemann_left", 9) not in table.index
+    for method, n_steps in cases:
+        values = integrated_gradients(net, inputs.double(), labels, n_steps=n_steps, method=method)
+        difference = (values - exact).abs().mean().item()
+        row = table.loc[(method, n_steps)]
+        assert row["mean_abs_difference"] == pytest.approx(difference, rel=1e-3)
+        relative = 100 * difference / exact.abs().mean().item()
+        assert row["relative_difference_percent"] == pytest.approx(relative, rel=1e-3)
+    # One cell is the midpoint rule with one step.
+    middle = integrated_gradients(net, inputs.double(), labels, n_steps=1, method="riemann_middle")
+    row = table.loc[("by_changes", 1)]
+    difference = (middle - exact).abs().mean().item()
+    assert row["mean_abs_difference"] == pytest.approx(difference, rel=1e-6)
+    assert row["mean_abs_difference"] > table.loc[("by_changes", 3), "mean_abs_difference"]
+
+
+def test_as_many_cells_as_pieces_are_exact(data):
+    net = make_net(True).eval().double()
+    inputs, labels = data.__getitems__([2])
+    exact, pieces = exact_integrated_gradients(net, inputs.double(), labels, return_pieces=True)
+    (ends,) = pieces.ends
+    for factor in (1, 2):
+        n_cells = factor * (len(ends) - 1)
+        values = by_changes(net, inputs.double(), labels, ends, n_cells, 50)
+        assert torch.allclose(values, exact, rtol=1e-9, atol=1e-12)
+
+
+def test_an_exact_reference_beyond_the_budget_stops_the_job(data):
+    measurement = import_named("experiments.ig_convergence.run:MEASUREMENT")
+    settings = SETTINGS["ig_convergence"] | {"max_pieces": 5}
+    tasks = measurement.tasks(settings, data)
+    rows = measurement.measure(
+        make_net(True).eval(), data, tasks, settings, torch.device("cpu"), lambda v, text: v
+    )
+    with (
+        pytest.warns(UnresolvedPathWarning),
+        pytest.raises(ValueError, match=r"image 0 has more than ig_convergence.max_pieces = 5"),
+    ):
+        list(rows)
 
 
 def test_images_sorted_by_class_are_chosen_evenly():

@@ -40,10 +40,14 @@ def test_accuracy_and_contrast_evaluate_every_image():
 
 def test_relative_difference_takes_the_images_of_every_precision():
     n_images = {"float32": 3, "float64": 1, "bfloat16": 2, "tf32": 9}
-    done = work.mean_relative_difference({"n_images": n_images, "n_steps": 8}, 4)
+    settings = {"n_images": n_images, "n_steps": 8, "mantissa_images": 0, "mantissa_bits": [5, 9]}
+    done = work.mean_relative_difference(settings, 4)
     # IG and Input×Gradient: 9 gradients; of the last precision there are only 4 images.
     assert done == Work(10, gradient=27, gradient_float64=9, gradient_rounded=54)
     assert done.n_passes == 27 + 2 * 9 + 54 and done.kind == "gradient"
+    # Every number of bits on every image.
+    by_bits = work.mean_relative_difference({**settings, "mantissa_images": 3}, 4)
+    assert by_bits == done + Work(2 * 3, gradient_rounded=2 * 3 * 9)
 
 
 def test_convergence_has_one_reference_and_leaves_one_step_of_the_trapezoid_rule_out():
@@ -53,11 +57,16 @@ def test_convergence_has_one_reference_and_leaves_one_step_of_the_trapezoid_rule
         "methods": ["gausslegendre", "riemann_trapezoid"],
         "n_steps": [1, 4],
         "precision": "float32",
+        "exact_images": 0,
+        "max_pieces": 100,
     }
     n_gradients = 2 * (10 + 1 + 4 + 4)
     assert work.ig_convergence(settings, 100) == Work(2, gradient=n_gradients)
     double = {**settings, "precision": "float64"}
     assert work.ig_convergence(double, 100) == Work(2, gradient_float64=n_gradients)
+    # At most: of every piece both ends twice and a gradient, and the cells of the rule by changes.
+    exact = work.ig_convergence({**settings, "exact_images": 9}, 100)
+    assert exact == Work(2, forward=600, gradient=n_gradients, gradient_float64=2 * (100 + 5))
 
 
 def test_attributions_of_two_images_by_two_methods():
@@ -151,12 +160,13 @@ ALL += ["smooth_grad", "deconvolution"]
         (
             "mean_relative_difference",
             {"n_images": {"float32": 5, "float64": 1, "tf32": 3}, "n_steps": 4}
-            | {"method": "gausslegendre"},
+            | {"method": "gausslegendre", "mantissa_images": 2, "mantissa_bits": [5, 23]},
         ),
         (
             "ig_convergence",
             {"n_images": 3, "reference_steps": 5, "n_steps": [1, 2]}
-            | {"methods": ["riemann_left", "riemann_trapezoid"], "precision": "float64"},
+            | {"methods": ["riemann_left", "riemann_trapezoid"], "precision": "float64"}
+            | {"exact_images": 0, "max_pieces": 100},
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

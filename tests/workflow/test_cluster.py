@@ -18,7 +18,10 @@ def planned(root, tmp_path_factory):
     # Enough images to tell limits of whole minutes apart.
     settings = {
         "masking": {"n_images": 1000},
-        "mean_relative_difference": {"n_images": {"float32": 64, "tf32": 32}},
+        "mean_relative_difference": {
+            "n_images": {"float32": 64, "tf32": 32},
+            "mantissa_images": {"x": 0},
+        },
     }
     (folder / "many.yaml").write_text(yaml.safe_dump(settings))
     options = ("--dry-run", "--set-scatter", "masking=4", "--configfile", "many.yaml")

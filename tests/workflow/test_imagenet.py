@@ -181,6 +181,7 @@ TINY = {
     "mean_relative_difference": {
         "n_steps": 2,
         "n_images": dict.fromkeys(("float32", "float64", "bfloat16", "tf32"), 1),
+        "mantissa_images": {"x": 0},
     },
     "contrast": {"variants": ["x"], "n_images": 10, "batch_size": 10, "alphas": [1.0, 0.5]},
     "attribution_maps": {"n_images": 1, "n_steps": 2, "alphas": [1.0]},

@@ -72,6 +72,25 @@ def test_bfloat16_is_the_rounding_of_torch():
     assert round_to_precision(ties, "bfloat16").tolist() == [1, 1 + 2**-6]
 
 
+@pytest.mark.parametrize("bits", [1, 4, 7, 10, 15, 22, 23])
+def test_any_number_of_bits_is_round_to_nearest_even(bits):
+    """In double precision a significand of so many bits is an integer after scaling."""
+    values = torch.cat([torch.randn(500) * 10.0 ** torch.randint(-20, 20, (500,)), torch.zeros(1)])
+    significand, exponent = torch.frexp(values.double())
+    scale = 2.0 ** (bits + 1)
+    expected = torch.ldexp(torch.round(significand * scale) / scale, exponent)
+    assert torch.equal(round_to_precision(values, bits).double(), expected)
+
+
+def test_formats_are_numbers_of_bits():
+    values = torch.randn(1000)
+    assert torch.equal(round_to_precision(values, 10), round_to_precision(values, "tf32"))
+    assert torch.equal(round_to_precision(values, 7), round_to_precision(values, "bfloat16"))
+    for wrong in (0, 24, "float16"):
+        with pytest.raises(ValueError, match="bits from 1 to 23"):
+            round_to_precision(values, wrong)
+
+
 @precisions
 def test_rounding_keeps_the_shape_and_the_argument(precision):
     values = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last).transpose(0, 1)
@@ -94,7 +113,7 @@ def test_rounding_is_defined_for_single_precision(precision):
 
 
 def test_unknown_precisions():
-    with pytest.raises(ValueError, match=r"tf32, bfloat16, got .fp8"):
+    with pytest.raises(ValueError, match=r"tf32, bfloat16 or a number .* got .fp8"):
         round_to_precision(torch.ones(1), "fp8")
     with pytest.raises(ValueError, match="fp8"), rounded_forward(nn.Linear(1, 1), "fp8"):
         pass

@@ -1,6 +1,15 @@
 # Mean absolute relative difference between IG and Input×Gradient (Sec. 4.1).
 
 MEAN_RELATIVE_DIFFERENCE = "experiments.mean_relative_difference.run:MEASUREMENT"
+# By network and variant: the settings with the number of images of the variant.
+RELATIVE_DIFFERENCE = {
+    (network, variant): {
+        **settings,
+        "mantissa_images": settings["mantissa_images"][variant],
+    }
+    for network, variant in nets_of("mean_relative_difference")
+    for settings in [settings_of("mean_relative_difference", network)]
+}
 
 
 rule measure_mean_relative_difference:
@@ -25,14 +34,16 @@ rule measure_mean_relative_difference:
         **needs(
             measuring(
                 "mean_relative_difference",
-                lambda wildcards, *known: passes.mean_relative_difference(*known),
+                lambda wildcards, _, available: passes.mean_relative_difference(
+                    RELATIVE_DIFFERENCE[wildcards.network, wildcards.variant], available
+                ),
                 "internal_batch_size",
             )
         ),
     params:
         measurement=MEAN_RELATIVE_DIFFERENCE,
         labels=labels_of,
-        settings=of_network("mean_relative_difference"),
+        settings=lambda wildcards: RELATIVE_DIFFERENCE[wildcards.network, wildcards.variant],
         device=config["device"],
     script:
         "../scripts/measure.py"
@@ -87,3 +98,22 @@ rule figure_mean_relative_difference:
         ENVIRONMENT
     script:
         "../scripts/mean_relative_difference/figure.py"
+
+
+rule figure_mean_relative_difference_bits:
+    input:
+        table=rules.summarise_mean_relative_difference.output.csv,
+        published=published("accuracy_mard"),
+        code=code("mean_relative_difference/bits_figure"),
+    output:
+        **figure_outputs(
+            "mean_relative_difference",
+            "Mean absolute relative difference by bits",
+            part="bits",
+        ),
+    log:
+        f"{LOGS}/figure_mean_relative_difference_bits.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/mean_relative_difference/bits_figure.py"

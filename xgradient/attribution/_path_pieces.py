@@ -25,6 +25,8 @@ class PathPieces:
     ----------
     n_pieces : Tensor of shape (N,), int64
         Number of pieces, of which neighbours may be alike.
+    ends : tuple of N Tensor, float64
+        For every row the ends of its pieces on the path from 0 to 1, ascending, with both.
     complete : Tensor of shape (N,), bool
         Whether the budget was enough to find all of them.
     unresolved : Tensor of shape (N,)
@@ -39,6 +41,7 @@ class PathPieces:
     """
 
     n_pieces: Tensor
+    ends: tuple[Tensor, ...]
     complete: Tensor
     unresolved: Tensor
     convergence_delta: Tensor
@@ -96,6 +99,7 @@ class PathIntegral:
             return torch.zeros(task.n_rows, dtype=torch.float64, device=device)
 
         self._n_pieces = [1] * task.n_rows
+        self._begins: list[list[float]] = [[] for _ in range(task.n_rows)]
         # Lengths of the path that are not resolved; over the first of them, the integral of the
         # size of the gradient that stands for the true one.
         self._unresolved, self._merged, self._steepness = zeros(), zeros(), zeros()
@@ -177,6 +181,7 @@ class PathIntegral:
                 continue
             assert scores is not None
             resolved = first not in changes or self._n_pieces[segment.row] < self._max_pieces
+            self._begins[segment.row].append(segment.begin)
             self._closed.append((segment, scores[first], scores[first + 1], resolved))
         return pieces
 
@@ -278,6 +283,10 @@ class PathIntegral:
             bound = error * torch.as_tensor(norms).sqrt()
         return PathPieces(
             torch.tensor(self._n_pieces, device=unresolved.device),
+            tuple(
+                torch.tensor([*sorted(begins), 1.0], dtype=torch.float64, device=unresolved.device)
+                for begins in self._begins
+            ),
             self._unresolved == 0,
             unresolved.clamp(max=1.0),
             self._delta,

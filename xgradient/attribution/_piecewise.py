@@ -274,10 +274,11 @@ class PathWatch(TorchFunctionMode):
     def _meet_signs(self, values: Tensor) -> None:
         """Look for values (M, ...) with opposite signs at neighbours."""
         values = self._by_row(values)
-        first, last = values[:-1], values[1:]
-        changed = (first * last < 0).logical_and_(self.unchanged[:, None])
+        # One byte each: this pass over all values costs less than the activation itself.
+        positive = values > 0
+        changed = (positive[:-1] ^ positive[1:]).logical_and_(self.unchanged[:, None])
         pairs, places = changed.nonzero(as_tuple=True)
-        self._meet(pairs, first[pairs, places], last[pairs, places], values)
+        self._meet(pairs, values[pairs, places], values[pairs + 1, places], values)
 
     def _meet_choices(self, values: Tensor, chosen: Tensor) -> None:
         """Look for choices (M, ..., P) among values (M, ..., S) that differ at neighbours."""

@@ -14,6 +14,7 @@ ROWS = [
     ("vgg16", "x", "float64", 1e-14),
     ("alexnet", "regular", "float64", 80.0),
     ("alexnet", "x", "float64", 1e-13),
+    ("alexnet", "x", "10 bits", 3.0),
 ]
 TABLE = pd.DataFrame(ROWS, columns=["network", "variant", "dtype", "mard_percent"])
 TABLE["architecture"] = TABLE["network"]

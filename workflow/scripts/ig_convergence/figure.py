@@ -9,7 +9,9 @@ from experiments.tables import LABELS
 
 with Job(snakemake):
     files = snakemake.input
-    table = read_table(files.table, [*LABELS, "method"], ["n_steps", "mean_abs_difference"])
+    table = read_table(
+        files.table, [*LABELS, "reference", "method"], ["n_steps", "mean_abs_difference"]
+    )
     numbers = ["n_steps", "abs_difference_to_ig300"]
     published = read_table(files.published, numbers=numbers, remedy=RESTORE)
     save_figure(plot_convergence(table, published), snakemake.output.pdf, snakemake.output.png)
