@@ -138,6 +138,7 @@ def test_a_method_is_applied_again_by_the_experiments_that_have_it(project):
         "measure_attribution_maps",
         "measure_axioms",
         "measure_digit_conversion",
+        "measure_ig_convergence",
         "measure_toys",
     }
     assert not [rule for rule in rules if rule.startswith(("train", "strip", "prepare"))]
