@@ -7,20 +7,23 @@ directly or through other files. Nothing is imported to find this out.
 A package whose ``__init__`` only re-exports names is looked through: ``from xgradient.attribution
 import saliency`` depends on the module that defines `saliency`, and not on its siblings, so that
 a new sibling makes no result out of date.
+
+What counts of a file is what it does: two files that differ in comments, docstrings, line breaks or
+in what only a type checker reads have one digest.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-__all__ = ["PACKAGES", "import_closure"]
+from experiments.named import PACKAGES
 
-PACKAGES = ("xgradient", "experiments")
-"""The packages of this project; imports from others are left to the locked environment."""
+__all__ = ["code_digest", "import_closure"]
 
 
 def import_closure(
@@ -72,13 +75,63 @@ def import_closure(
     return sorted(found)
 
 
+def code_digest(paths: Iterable[str | Path], root: str | Path, modules: Iterable[str] = ()) -> str:
+    """Return a digest of what some files, and the project's files that they depend on, do.
+
+    Parameters
+    ----------
+    paths, root, modules
+        As for `import_closure`.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits: of a SHA-256 over the names of the files, relative to the root, and
+        their syntax trees. It depends on the version of Python.
+
+    Raises
+    ------
+    FileNotFoundError, ModuleNotFoundError, SyntaxError
+        As `import_closure`.
+    """
+    root, own = Path(root).resolve(), [Path(path).resolve() for path in paths]
+    digest = hashlib.sha256()
+    for path in sorted({*own, *import_closure(own, root, modules)}):
+        digest.update(f"{path.relative_to(root).as_posix()} {_file_digest(path)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(ast.dump(_syntax_tree(path)).encode()).hexdigest()
+
+
+class _Executed(ast.NodeTransformer):
+    """Leaves of a syntax tree what is executed and has an effect."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        """Drop docstrings, wherever they are."""
+        return None if isinstance(node.value, ast.Constant) else node
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        """Drop what only a type checker reads."""
+        self.generic_visit(node)
+        return node.orelse if _asks_for_type_checking(node.test) else node
+
+
+def _asks_for_type_checking(test: ast.expr) -> bool:
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", None)
+    return name == "TYPE_CHECKING"
+
+
 @cache
 def _syntax_tree(path: Path) -> ast.Module:
+    """Return what a file executes; comments and layout are in no syntax tree."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
         cells = (cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code")
         text = "\n".join("".join(cell["source"]) for cell in cells)
-    return ast.parse(text, str(path))
+    return _Executed().visit(ast.parse(text, str(path)))
 
 
 @cache
@@ -103,29 +156,12 @@ def _discovers_modules(init: Path) -> bool:
 
 def _imports(path: Path, root: Path) -> Iterator[tuple[str, str | None]]:
     """Yield (module, name) of every import that is executed; the name is None in ``import a.b``."""
-    for node in _executed_nodes(_syntax_tree(path)):
+    for node in ast.walk(_syntax_tree(path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             module = _absolute(node, path, root)
             yield from ((module, alias.name) for alias in node.names)
-
-
-def _executed_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Walk a syntax tree, without the parts that only a type checker reads."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and _asks_for_type_checking(child.test):
-            for other in child.orelse:
-                yield other
-                yield from _executed_nodes(other)
-            continue
-        yield child
-        yield from _executed_nodes(child)
-
-
-def _asks_for_type_checking(test: ast.expr) -> bool:
-    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", None)
-    return name == "TYPE_CHECKING"
 
 
 def _absolute(node: ast.ImportFrom, path: Path, root: Path) -> str:
@@ -193,7 +229,6 @@ def _own_code(folder: Path, root: Path) -> list[Path]:
 def _only_reexports(init: Path) -> bool:
     return all(
         isinstance(node, (ast.Import, ast.ImportFrom))
-        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         or (isinstance(node, ast.Assign) and _is_dunder(node.targets))
         for node in _syntax_tree(init).body
     )

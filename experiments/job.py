@@ -252,7 +252,7 @@ class Job:
         parameters = {
             name: value
             for name, value in self._snakemake.params.items()
-            if name not in ("seed", "device")
+            if name not in ("seed", "device", "code")
         }
         processor = (
             torch.cuda.get_device_name(self.device)

@@ -6,9 +6,10 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from experiments.dependencies import PACKAGES
+__all__ = ["PACKAGES", "import_named"]
 
-__all__ = ["import_named"]
+PACKAGES = ("xgradient", "experiments")
+"""The packages of this project; imports from others are left to the locked environment."""
 
 
 def import_named(path: str) -> Callable[..., Any]:

@@ -26,9 +26,9 @@ def list_images(
     folder: str | Path,
     split: SplitName,
     *,
-    validation_images: int,
     limit_images: int | None,
     seed: int,
+    validation_images: int = 0,
 ) -> tuple[Path, Sequence[tuple[str, int]], dict[str, Any]]:
     """List the images of one split of a data set of image files.
 
@@ -40,13 +40,13 @@ def list_images(
         The folder of its files, or of the tree that the user has.
     split : {"train", "validation", "test"}
         Validation images are split off the training images, stratified.
-    validation_images : int
-        How many.
     limit_images : int or None
         At most so many training and test images, evenly spread; there may then be fewer files than
         declared.
     seed : int
         Of the split.
+    validation_images : int
+        How many there are; needed for the other splits than ``"test"``.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from experiments.config import check_config
-from experiments.dependencies import import_closure
+from experiments.dependencies import code_digest, import_closure
 from experiments.networks.architectures import architecture, architectures
 from tests.oracles import imports
 
@@ -181,6 +181,95 @@ def test_what_cannot_be_read_is_an_error(project):
         found(project, "import\n")
 
 
+# --- digests of code ------------------------------------------------------------------------------
+
+SCRIPT = "import numpy as np\nfrom experiments.tool import scale\nprint(scale(np.ones(3)))\n"
+TOOL = """\
+from typing import TYPE_CHECKING
+
+from experiments.names import NAMES
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def scale(values: "np.ndarray", factor: float = 2.0):
+    return factor * values, NAMES
+"""
+
+
+def digest(folder, script=SCRIPT, tool=TOOL, name="script.py", **files):
+    """Return the digest of a script that imports a module, in a new folder."""
+    (folder / "experiments").mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(script)
+    (folder / "experiments/names.py").write_text(PROJECT["experiments/names.py"])
+    (folder / "experiments/tool.py").write_text(tool)
+    for module, text in files.items():
+        (folder / f"experiments/{module}.py").write_text(text)
+    return code_digest([folder / name], folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("def scale", "# A remark.\n\ndef scale"),
+        ("def scale", '"""A string that nothing uses."""\n\ndef scale'),
+        ("    return", '    """Scale the values."""\n    return'),
+        (
+            "    return factor * values, NAMES",
+            "    return (\n        factor * values,\n        NAMES\n    )",
+        ),
+        ("    import numpy as np", "    import pandas\n    import numpy as np"),
+        ("\n\n\ndef", "\ndef"),
+    ],
+)
+def test_what_executes_nothing_is_not_in_the_digest(tmp_path, old, new):
+    assert TOOL.count(old) == 1
+    before, after = digest(tmp_path / "a"), digest(tmp_path / "b", tool=TOOL.replace(old, new))
+    assert before == after and re.fullmatch("[0-9a-f]{16}", before)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("factor * values", "values * factor"),
+        ("2.0", "2"),
+        ("2.0", "3.0"),
+        ("return", "yield"),
+        ("import NAMES", "import NAMES, NAMES as KEYS"),
+        ("    return", "    values += 1\n    return"),
+    ],
+)
+def test_what_executes_something_else_is_another_digest(tmp_path, old, new):
+    assert TOOL.count(old) == 1
+    assert digest(tmp_path / "a") != digest(tmp_path / "b", tool=TOOL.replace(old, new))
+
+
+def test_the_digest_is_of_the_script_and_all_that_it_imports_and_of_nothing_else(tmp_path):
+    before = digest(tmp_path / "a")
+    assert digest(tmp_path / "b", script=SCRIPT + "print()\n") != before
+    assert digest(tmp_path / "c", names="NAMES = (1,)\n") != before
+    assert digest(tmp_path / "d", other="NAMES = (1,)\n") == before
+    by_name = code_digest([tmp_path / "d/script.py"], tmp_path / "d", ["experiments.other:NAMES"])
+    assert by_name != before
+
+
+def test_of_a_notebook_the_code_is_in_the_digest(tmp_path):
+    def notebook(*cells):
+        kinds = ("markdown", "code")
+        return json.dumps(
+            {"cells": [{"cell_type": k, "source": [c]} for k, c in zip(kinds, cells, strict=True)]}
+        )
+
+    digests = [
+        digest(tmp_path / str(number), notebook(*cells), name="table.ipynb")
+        for number, cells in enumerate(
+            [("# Table", SCRIPT), ("# The table", f"# A remark.\n{SCRIPT}"), ("# Table", "1 + 1")]
+        )
+    ]
+    assert digests[0] == digests[1] != digests[2]
+
+
 # --- the project ---------------------------------------------------------------------------------
 
 
@@ -235,12 +324,18 @@ def test_every_rule_with_a_script_declares_its_code(root, jobs):
     # Only for weights that torchvision releases; with strict_claims; as a target of its own.
     rules -= {"fetch_torchvision_weights", "check_claims", "archive"}
     assert rules == {job["rule"] for job in jobs} and len(rules) > 30
-    assert {job["rule"] for job in jobs if not job["code"]} == set()
+    # What fetches is never out of date by itself: data are what their digests say, however they
+    # were fetched. If it were, Snakemake would look for no other reason to run the readers.
+    without = {job["rule"] for job in jobs if not job["digest"]}
+    assert without == {"fetch_dataset", "fetch_weights"}
+    assert {job["rule"] for job in jobs if not job["code"]} == without
 
 
 def test_the_code_that_jobs_declare_is_what_their_scripts_load(root, jobs, recorded):
     loaded = set(recorded["files"].values())
     for job in jobs:
+        if job["digest"] is None:
+            continue
         expected = set()
         for path in (job["script"], job["notebook"]):
             if path:

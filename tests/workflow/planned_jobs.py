@@ -17,19 +17,25 @@ from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings
 
 def described(job):
     """Return the rule, the script and the files of a job; paths are absolute."""
+    # Found next to the Snakefile, which has been read by now.
+    from experiments.dependencies import import_closure
+
     script = (
         os.path.normpath(Path(str(job.rule.basedir)) / job.rule.script) if job.rule.script else None
     )
     named = {name: value for name, value in job.input.items()}
-    code = named.get("code", [])
+    code = job.rule.params.get("code")
+    paths, modules = code.sources(job.wildcards) if code else ([], [])
     return {
         "rule": job.rule.name,
         "wildcards": dict(job.wildcards.items()),
         "script": script,
         "notebook": os.path.abspath(named["notebook"]) if "notebook" in named else None,
-        "code": [os.path.abspath(path) for path in ([code] if isinstance(code, str) else code)],
+        "code": list(map(str, import_closure(paths, job.rule.workflow.basedir, modules))),
+        "digest": job.params.get("code"),
         "input": list(map(str, job.input)),
         "output": list(map(str, job.output)),
+        "temporary": list(map(str, job.temp_output)),
         "folders": [str(path) for path in job.output if path.is_directory],
         "methods": job.params.get("methods"),
         "checkpoint": job.params.get("checkpoint"),

@@ -7,7 +7,6 @@ rule measure_accuracy:
     input:
         model=f"{NET}/model.safetensors",
         images=test_images,
-        code=code("measure", named=lambda wildcards: [ACCURACY, *builder(wildcards)]),
     output:
         table=f"{NET}/accuracy/{{scatteritem}}.csv",
         facts=f"{NET}/accuracy/{{scatteritem}}.json",
@@ -21,6 +20,7 @@ rule measure_accuracy:
     resources:
         **needs(measuring("accuracy", lambda wildcards, *known: passes.accuracy(*known))),
     params:
+        code=code("measure", named=lambda wildcards: [ACCURACY, *builder(wildcards)]),
         measurement=ACCURACY,
         labels=labels_of,
         settings=of_network("accuracy"),
@@ -32,7 +32,6 @@ rule measure_accuracy:
 rule summarise_accuracy:
     input:
         csv=shards_of("accuracy", "csv"),
-        code=code("summarise", named=lambda wildcards: ["experiments.accuracy.summary:summarise"]),
     output:
         csv=csv_output("accuracy", "Accuracy"),
     log:
@@ -40,6 +39,7 @@ rule summarise_accuracy:
     conda:
         ENVIRONMENT
     params:
+        code=code("summarise", named=lambda wildcards: ["experiments.accuracy.summary:summarise"]),
         summary="experiments.accuracy.summary:summarise",
     script:
         "../scripts/summarise.py"
@@ -52,13 +52,14 @@ rule table_accuracy:
         published=published("accuracy_mard"),
         claims=CLAIMS,
         notebook=notebook("accuracy"),
-        code=code("run_notebook", notebook="accuracy"),
     output:
         **notebook_outputs("accuracy", "Accuracy"),
     log:
         f"{LOGS}/table_accuracy.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("run_notebook", notebook="accuracy"),
     script:
         "../scripts/run_notebook.py"
 
@@ -66,12 +67,13 @@ rule table_accuracy:
 rule figure_accuracy:
     input:
         table=rules.summarise_accuracy.output.csv,
-        code=code("accuracy/figure"),
     output:
         **figure_outputs("accuracy", "Accuracy"),
     log:
         f"{LOGS}/figure_accuracy.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("accuracy/figure"),
     script:
         "../scripts/accuracy/figure.py"

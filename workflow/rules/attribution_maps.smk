@@ -18,13 +18,6 @@ rule measure_attribution_maps:
             }
         ),
         images=test_images,
-        code=code(
-            "attribution_maps/measure",
-            named=lambda wildcards: [
-                *builder(wildcards),
-                *functions("attribution_maps", wildcards.network),
-            ],
-        ),
     output:
         f"{RESULTS}/{{dataset}}/{{network}}-attribution_maps/{{scatteritem}}.safetensors",
     log:
@@ -47,6 +40,13 @@ rule measure_attribution_maps:
             )
         ),
     params:
+        code=code(
+            "attribution_maps/measure",
+            named=lambda wildcards: [
+                *builder(wildcards),
+                *functions("attribution_maps", wildcards.network),
+            ],
+        ),
         settings=of_network("attribution_maps", "n_images", "alphas"),
         methods=lambda wildcards: MAPS[wildcards.network],
         # Every image has the same random draws, whatever the net and the shard.
@@ -62,12 +62,13 @@ rule figure_attribution_maps:
             of_dataset(wildcards.network, "attribution_maps/{scatteritem}.safetensors"),
             allow_missing=True,
         ),
-        code=code("attribution_maps/figure"),
     output:
         **network_figure_outputs("attribution_maps", "Attribution maps"),
     log:
         f"{LOGS}/figure_attribution_maps/{{network}}.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("attribution_maps/figure"),
     script:
         "../scripts/attribution_maps/figure.py"

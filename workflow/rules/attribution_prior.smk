@@ -19,7 +19,6 @@ rule prepare_attribution_prior:
     input:
         dataset=ancient(dataset_file(PRIORS["dataset"])),
         fallback=[ancient(dataset_file(name)) for name in [PRIORS["fallback"]] if name is not None],
-        code=code("attribution_prior/prepare"),
     output:
         table=f"{PRIORS_FOLDER}/table.csv",
         facts=f"{PRIORS_FOLDER}/table.json",
@@ -32,7 +31,8 @@ rule prepare_attribution_prior:
         ENVIRONMENT
     params:
         **part_of("attribution_prior", "dataset", "fallback"),
-        data=config["data"],
+        code=code("attribution_prior/prepare"),
+        data=untracked(config["data"]),
         # The files and how the tables are read: the job runs again if these change.
         datasets={
             name: {
@@ -50,7 +50,6 @@ rule prepare_attribution_prior:
 rule train_attribution_prior:
     input:
         table=rules.prepare_attribution_prior.output.table,
-        code=code("attribution_prior/train"),
     output:
         # Kept: they are small, and a change of the bootstrap must not repeat the training.
         rows=f"{PRIORS_FOLDER}/shards/{{scatteritem}}.csv",
@@ -76,6 +75,7 @@ rule train_attribution_prior:
             }
         ),
     params:
+        code=code("attribution_prior/train"),
         settings=part_of(
             "attribution_prior",
             "n_repetitions",
@@ -98,7 +98,6 @@ rule summarise_attribution_prior:
         rows=gather.attribution_prior(rules.train_attribution_prior.output.rows),
         facts=gather.attribution_prior(rules.train_attribution_prior.output.facts),
         data=rules.prepare_attribution_prior.output.facts,
-        code=code("attribution_prior/summarise"),
     output:
         csv=csv_output("attribution_prior", "Training with attribution priors"),
         eg_references=csv_output(
@@ -114,6 +113,7 @@ rule summarise_attribution_prior:
     conda:
         ENVIRONMENT
     params:
+        code=code("attribution_prior/summarise"),
         settings=part_of(
             "attribution_prior",
             "n_repetitions",
@@ -138,13 +138,14 @@ rule table_attribution_prior:
         published_eg_references=published("attribution_prior_eg_refs"),
         claims=CLAIMS,
         notebook=notebook("attribution_prior"),
-        code=code("run_notebook", notebook="attribution_prior"),
     output:
         **notebook_outputs("attribution_prior", "Training with attribution priors"),
     log:
         f"{LOGS}/table_attribution_prior.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("run_notebook", notebook="attribution_prior"),
     script:
         "../scripts/run_notebook.py"
 
@@ -156,7 +157,6 @@ rule figure_attribution_prior:
         eg_references=rules.summarise_attribution_prior.output.eg_references,
         published=published("attribution_prior"),
         published_eg_references=published("attribution_prior_eg_refs"),
-        code=code("attribution_prior/figure"),
     output:
         **figure_outputs("attribution_prior", "Training with attribution priors"),
         **figure_outputs(
@@ -167,5 +167,7 @@ rule figure_attribution_prior:
         f"{LOGS}/figure_attribution_prior.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("attribution_prior/figure"),
     script:
         "../scripts/attribution_prior/figure.py"

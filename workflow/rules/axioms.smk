@@ -2,8 +2,6 @@
 
 
 rule measure_axioms:
-    input:
-        code=code("axioms/measure", named=lambda wildcards: functions("axioms")),
     output:
         csv=csv_output("axioms", "Axioms"),
         examples=csv_output("axioms", "Counter-examples to the axioms", part="counterexamples"),
@@ -17,6 +15,7 @@ rule measure_axioms:
         ENVIRONMENT
     threads: config["threads"]
     params:
+        code=code("axioms/measure", named=lambda wildcards: functions("axioms")),
         methods=calls("axioms"),
         convolution=[key for key in config["axioms"]["methods"] if method(key).convolution],
         n_nets=config["axioms"]["n_nets"],
@@ -33,13 +32,14 @@ rule table_axioms:
         published=published("axioms"),
         claims=CLAIMS,
         notebook=notebook("axioms"),
-        code=code("run_notebook", notebook="axioms"),
     output:
         **notebook_outputs("axioms", "Axioms"),
     log:
         f"{LOGS}/table_axioms.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("run_notebook", notebook="axioms"),
     script:
         "../scripts/run_notebook.py"
 
@@ -48,12 +48,13 @@ rule figure_axioms:
     input:
         table=rules.measure_axioms.output.csv,
         published=published("axioms"),
-        code=code("axioms/figure"),
     output:
         **figure_outputs("axioms", "Axioms"),
     log:
         f"{LOGS}/figure_axioms.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("axioms/figure"),
     script:
         "../scripts/axioms/figure.py"

@@ -17,13 +17,14 @@ rule judge_claims:
             {published(claim.published.table) for claim in CLAIM_LIST if claim.published}
         ),
         claims=CLAIMS,
-        code=code("judge_claims"),
     output:
         csv_output("claims", "Claims"),
     log:
         f"{LOGS}/judge_claims.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("judge_claims"),
     script:
         "../scripts/judge_claims.py"
 
@@ -32,12 +33,13 @@ rule table_claims:
     input:
         table=rules.judge_claims.output[0],
         notebook=notebook("claims"),
-        code=code("run_notebook", notebook="claims"),
     output:
         **notebook_outputs("claims", "Claims"),
     log:
         f"{LOGS}/table_claims.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("run_notebook", notebook="claims"),
     script:
         "../scripts/run_notebook.py"

@@ -13,7 +13,7 @@ from experiments.claim_names import check_names
 from experiments.config import ConfigError, check_config, experiment_names
 from experiments.config_limits import check_scatter
 from experiments.data.catalogue import CatalogueError
-from experiments.dependencies import import_closure
+from experiments.dependencies import code_digest
 from experiments.folder_names import check_mirror
 from experiments.methods import method
 from experiments.networks.architectures import architecture
@@ -34,7 +34,7 @@ from experiments.processes import (
 )
 from experiments.recovery import enter_run
 from experiments.seeds import job_seed
-from experiments.settings import Refusal, catalogue
+from experiments.settings import OnNetworks, Refusal, catalogue
 from experiments.writing import WriteError, check_room
 
 # Snakemake adds this folder to the import path of a job last: an installed version would win.
@@ -144,24 +144,36 @@ CLAIMS = own("workflow/claims.yaml")
 
 
 @cache
-def closure(paths, modules):
-    found = import_closure(paths, CHECKOUT, modules)
-    return [own(path.relative_to(os.path.realpath(CHECKOUT))) for path in found]
+def digest_of_code(paths, modules):
+    return code_digest(paths, CHECKOUT, modules)
 
 
 def code(script, notebook=None, named=None):
-    """The project's files that a script and the notebook that it executes import, and the files of
-    the functions that it imports by name: `named` returns their paths for the wildcards."""
+    """A function of the wildcards: the digest of what a script, the notebook that it executes and all
+    files that they import do, and the functions that it imports by name, whose paths `named` returns
+    for the wildcards. It is a parameter and not a list of input files: a comment changes no result.
+    """
     paths = [f"{CHECKOUT}/workflow/scripts/{script}.py"]
     if notebook is not None:
         paths.append(f"{CHECKOUT}/notebooks/{notebook}.ipynb")
 
-    # Evaluated when a job is planned, not when the rules are read: most processes plan one job.
-    def files(wildcards):
+    def sources(wildcards):
         names = named(wildcards) if named is not None else []
-        return closure(tuple(paths), tuple(sorted(set(names))))
+        return tuple(paths), tuple(sorted(set(names)))
 
-    return files
+    def digest(wildcards):
+        # Compared and recorded by the process that plans; no job reads it.
+        return digest_of_code(*sources(wildcards)) if workflow.is_main_process else None
+
+    # For tests: what the digest is of.
+    digest.sources = sources
+    return digest
+
+
+def untracked(value):
+    """A parameter that changes no result, so that another value runs nothing again. Snakemake compares
+    no parameters that depend on the job's files."""
+    return lambda wildcards, output: value
 
 
 def builder(wildcards):
@@ -197,8 +209,10 @@ def functions(experiment, network=None, variant=None):
 
 
 def settings_of(experiment, network):
-    """The settings of an experiment, with what a net has of its own."""
-    return CONFIG.settings_of(experiment, network).model_dump(mode="json")
+    """The settings of an experiment, with what a net has of its own; without those that say which jobs
+    there are, and change none of them."""
+    chosen = CONFIG.settings_of(experiment, network)
+    return chosen.model_dump(mode="json", exclude=set(OnNetworks.model_fields))
 
 
 def of_network(experiment, *names):
@@ -209,6 +223,11 @@ def of_network(experiment, *names):
         return {name: found[name] for name in names} if names else found
 
     return settings
+
+
+def in_precision(variant, settings):
+    """Settings with the precision of one variant, in place of that of each."""
+    return {**settings, "precision": settings["precision"][variant]}
 
 
 def labels_of(wildcards):
@@ -292,22 +311,11 @@ def idx_splits(dataset):
 
 def digests_of(dataset):
     """Jobs depend on the digests of their data set, not on the rest of its entry: a new source
-    or a better citation must not retrain every net."""
-    return CATALOGUE[dataset].digests
-
-
-def wanted_of(dataset):
-    """The digests of the files that this run reads: of networks that others trained, those of its
-    own nets, since the rest may be gigabytes."""
-    if CATALOGUE[dataset].weights is None:
-        return digests_of(dataset)
-    wanted = {
-        released(net, variant)["file"]
-        for net in NETWORKS.values()
-        if net.weights == dataset
-        for variant in ["regular"] + ["x"] * (net.has_x_weights and net.x is None)
+    or a better citation must not retrain every net. Nor must the first download of a locked file,
+    which is when its digest becomes known."""
+    return {
+        file.name: "locked" if file.locked else file.digest for file in CATALOGUE[dataset].files
     }
-    return {name: digest for name, digest in digests_of(dataset).items() if name in wanted}
 
 
 def part_of(section, *names):

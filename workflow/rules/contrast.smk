@@ -7,7 +7,6 @@ rule measure_contrast:
     input:
         model=f"{NET}/model.safetensors",
         images=test_images,
-        code=code("measure", named=lambda wildcards: [CONTRAST, *builder(wildcards)]),
     output:
         table=f"{NET}/contrast/{{scatteritem}}.csv",
         facts=f"{NET}/contrast/{{scatteritem}}.json",
@@ -21,6 +20,7 @@ rule measure_contrast:
     resources:
         **needs(measuring("contrast", lambda wildcards, *known: passes.contrast(*known))),
     params:
+        code=code("measure", named=lambda wildcards: [CONTRAST, *builder(wildcards)]),
         measurement=CONTRAST,
         labels=labels_of,
         settings=of_network("contrast"),
@@ -32,7 +32,6 @@ rule measure_contrast:
 rule summarise_contrast:
     input:
         csv=shards_of("contrast", "csv"),
-        code=code("summarise", named=lambda wildcards: ["experiments.contrast.summary:summarise"]),
     output:
         csv=csv_output("contrast", "Accuracy against contrast"),
     log:
@@ -40,6 +39,7 @@ rule summarise_contrast:
     conda:
         ENVIRONMENT
     params:
+        code=code("summarise", named=lambda wildcards: ["experiments.contrast.summary:summarise"]),
         summary="experiments.contrast.summary:summarise",
     script:
         "../scripts/summarise.py"
@@ -48,12 +48,13 @@ rule summarise_contrast:
 rule figure_contrast:
     input:
         table=rules.summarise_contrast.output.csv,
-        code=code("contrast/figure"),
     output:
         **figure_outputs("contrast", "Accuracy against contrast"),
     log:
         f"{LOGS}/figure_contrast.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("contrast/figure"),
     script:
         "../scripts/contrast/figure.py"

@@ -6,6 +6,8 @@
 VIEWS = {
     net.view: {"resize": net.space.resize, "crop": net.space.crop} for net in NETWORKS.values()
 }
+LIMIT = {"limit_images": config["limit_images"]}
+SPLIT = {**LIMIT, "validation_images": config["validation_images"]}
 
 
 wildcard_constraints:
@@ -15,13 +17,15 @@ wildcard_constraints:
 
 
 # The files themselves are not outputs: Snakemake deletes outputs before it runs a job again, and
-# files that were downloaded or copied by hand must not be lost. Its output is temporary, so that the
-# files are looked at whenever a job is about to read them: if somebody has deleted or altered them,
-# they are fetched again, and otherwise nothing is requested.
+# files that were downloaded or copied by hand must not be lost.
+#
+# The output is temporary, nothing that this job depends on is tracked, and every reader of files has
+# one of its own: so it runs exactly when its reader does, and looks again at files that are there. If
+# it could be out of date by itself, its reader would have to run as well: an input that is ancient
+# would not help, since Snakemake looks for no other reason to run what follows a job that runs.
 rule fetch_dataset:
     input:
         dataset=ancient(dataset_file("{dataset}")),
-        code=code("fetch_dataset"),
     output:
         temp(f"{RESULTS}/{{dataset}}/fetched.json"),
     log:
@@ -32,10 +36,10 @@ rule fetch_dataset:
     conda:
         ENVIRONMENT
     params:
-        data=config["data"],
-        digests=lambda wildcards: wanted_of(wildcards.dataset),
+        data=untracked(config["data"]),
+        only=None,
         # Stays, unlike the output: the files may be there for longer than one job needs them.
-        sources=f"{RESULTS}/{{dataset}}/sources.json",
+        sources=lambda wildcards, output: f"{RESULTS}/{wildcards.dataset}/sources.json",
     script:
         "../scripts/fetch_dataset.py"
 
@@ -43,10 +47,8 @@ rule fetch_dataset:
 # Data sets in the idx format are small: all splits at once.
 rule prepare_dataset:
     input:
-        # Only its existence matters: the digests are checked again when the files are read.
-        fetched=ancient(rules.fetch_dataset.output),
+        fetched=rules.fetch_dataset.output[0],
         dataset=ancient(dataset_file("{dataset}")),
-        code=code("prepare_dataset"),
     output:
         **{split: directory(path) for split, path in idx_splits("{dataset}").items()},
     log:
@@ -59,21 +61,23 @@ rule prepare_dataset:
     conda:
         ENVIRONMENT
     params:
-        data=config["data"],
+        code=code("prepare_dataset"),
+        # The digests say what is in it.
+        data=untracked(config["data"]),
         digests=lambda wildcards: digests_of(wildcards.dataset),
         images=lambda wildcards: CATALOGUE[wildcards.dataset].images.model_dump(mode="json"),
-        validation_images=config["validation_images"],
-        limit_images=config["limit_images"],
+        settings=SPLIT,
         seed=seed("split"),
     script:
         "../scripts/prepare_dataset.py"
 
 
-# Lists of image files: of data sets with training images, and of those without.
-for name, splits in {
-    "index_images": ("train", "validation", "test"),
-    "index_test_images": ("test",),
-}.items():
+# Lists of image files: of data sets with training images, of which those for validation are a part,
+# and of those without.
+for name, splits, drawn in (
+    ("index_images", ("train", "validation", "test"), {"settings": SPLIT, "seed": seed("split")}),
+    ("index_test_images", ("test",), {"settings": LIMIT}),
+):
 
     rule:
         name:
@@ -81,12 +85,11 @@ for name, splits in {
         input:
             # Folders that the user has are not fetched.
             fetched=lambda wildcards: (
-                ancient(f"{RESULTS}/{wildcards.dataset}/fetched.json")
+                f"{RESULTS}/{wildcards.dataset}/fetched.json"
                 if CATALOGUE[wildcards.dataset].files
                 else []
             ),
             dataset=ancient(dataset_file("{dataset}")),
-            code=code("index_images"),
         output:
             **{split: f"{RESULTS}/{{dataset}}/{split}.csv" for split in splits},
         log:
@@ -99,13 +102,13 @@ for name, splits in {
         conda:
             ENVIRONMENT
         params:
-            data=config["data"],
-            folder=lambda wildcards: config["folders"].get(wildcards.dataset),
+            **drawn,
+            code=code("index_images"),
+            folder=lambda wildcards: config["folders"].get(
+                wildcards.dataset, os.path.join(config["data"], wildcards.dataset)
+            ),
             digests=lambda wildcards: digests_of(wildcards.dataset),
             images=lambda wildcards: CATALOGUE[wildcards.dataset].images.model_dump(mode="json"),
-            validation_images=config["validation_images"],
-            limit_images=config["limit_images"],
-            seed=seed("split"),
         script:
             "../scripts/index_images.py"
 
@@ -115,7 +118,6 @@ for name, splits in {
 rule prepare_images:
     input:
         index=f"{RESULTS}/{{dataset}}/{{split}}.csv",
-        code=code("prepare_images"),
     output:
         directory(f"{RESULTS}/{{dataset}}/{{view}}/{{split}}"),
     log:
@@ -129,6 +131,7 @@ rule prepare_images:
         ENVIRONMENT
     threads: config["threads"]
     params:
+        code=code("prepare_images"),
         size=lambda wildcards: VIEWS[wildcards.view],
     script:
         "../scripts/prepare_images.py"

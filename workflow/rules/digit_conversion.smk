@@ -13,7 +13,6 @@ rule train_digit_conversion:
     input:
         train=DIGIT_SPLITS["train"],
         validation=DIGIT_SPLITS["validation"],
-        code=code("digit_conversion/train", named=builder_of("digit_convnet")),
     output:
         regular=f"{TRAINED_DIGIT_NET}/regular.safetensors",
         x=f"{TRAINED_DIGIT_NET}/x.safetensors",
@@ -43,9 +42,9 @@ rule train_digit_conversion:
             }
         ),
     params:
+        code=code("digit_conversion/train", named=builder_of("digit_convnet")),
         builder=DIGIT_BUILDER,
-        regular=DIGITS["training"],
-        x=DIGITS["x"],
+        settings={"regular": DIGITS["training"], "x": DIGITS["x"]},
         seed=job_seed(config["seed"], "train", "digit_convnet"),
         device=config["device"],
     script:
@@ -54,10 +53,8 @@ rule train_digit_conversion:
 
 rule read_published_digit_conversion:
     input:
-        # Only its existence matters: the digests are checked again when the files are read.
-        fetched=ancient(f"{RESULTS}/deeplift_mnist/fetched.json"),
+        fetched=f"{RESULTS}/deeplift_mnist/fetched.json",
         dataset=ancient(dataset_file("deeplift_mnist")),
-        code=code("digit_conversion/read_published", named=builder_of("digit_convnet")),
     output:
         regular=f"{PUBLISHED_DIGIT_NET}/regular.safetensors",
         x=f"{PUBLISHED_DIGIT_NET}/x.safetensors",
@@ -66,8 +63,9 @@ rule read_published_digit_conversion:
     conda:
         ENVIRONMENT
     params:
+        code=code("digit_conversion/read_published", named=builder_of("digit_convnet")),
         builder=DIGIT_BUILDER,
-        data=config["data"],
+        data=untracked(config["data"]),
         digests=digests_of("deeplift_mnist"),
     script:
         "../scripts/digit_conversion/read_published.py"
@@ -78,10 +76,6 @@ rule measure_digit_conversion:
         regular=f"{DIGIT_NET}/regular.safetensors",
         x=f"{DIGIT_NET}/x.safetensors",
         test=DIGIT_SPLITS["test"],
-        code=code(
-            "digit_conversion/measure",
-            named=lambda wildcards: [DIGIT_BUILDER, *functions("digit_conversion")],
-        ),
     output:
         accuracy=f"{DIGIT_NET}/accuracy.csv",
         table=f"{DIGIT_NET}/conversion.csv",
@@ -106,16 +100,20 @@ rule measure_digit_conversion:
             }
         ),
     params:
-        methods=calls("digit_conversion"),
-        settings=part_of(
-            "digit_conversion",
-            "tasks",
-            "erasing",
-            "n_pixels",
-            "n_images",
-            "batch_size",
-            "example",
+        code=code(
+            "digit_conversion/measure",
+            named=lambda wildcards: [DIGIT_BUILDER, *functions("digit_conversion")],
         ),
+        methods=calls("digit_conversion"),
+        settings={
+            **part_of(
+                "digit_conversion", "tasks", "erasing", "n_pixels", "n_images", "batch_size"
+            ),
+            # Which net is shown is a matter of the figure.
+            "example": {
+                name: value for name, value in DIGITS["example"].items() if name != "weights"
+            },
+        },
         device=config["device"],
     script:
         "../scripts/digit_conversion/measure.py"
@@ -125,7 +123,6 @@ rule summarise_digit_conversion:
     input:
         conversions=expand(rules.measure_digit_conversion.output.table, weights=DIGITS["weights"]),
         accuracy=expand(rules.measure_digit_conversion.output.accuracy, weights=DIGITS["weights"]),
-        code=code("digit_conversion/summarise"),
     output:
         csv=csv_output("digit_conversion", "Digit conversion"),
         top10=csv_output("digit_conversion", "Digit conversion, ten highest scores", part="top10"),
@@ -134,6 +131,8 @@ rule summarise_digit_conversion:
         f"{LOGS}/summarise_digit_conversion.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("digit_conversion/summarise"),
     script:
         "../scripts/digit_conversion/summarise.py"
 
@@ -149,13 +148,14 @@ rule table_digit_conversion:
         published_top10=published("deeplift_mnist_top10_8to3"),
         claims=CLAIMS,
         notebook=notebook("digit_conversion"),
-        code=code("run_notebook", notebook="digit_conversion"),
     output:
         **notebook_outputs("digit_conversion", "Digit conversion"),
     log:
         f"{LOGS}/table_digit_conversion.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("run_notebook", notebook="digit_conversion"),
     script:
         "../scripts/run_notebook.py"
 
@@ -168,7 +168,6 @@ rule figure_digit_conversion:
             rules.measure_digit_conversion.output.example, weights=DIGITS["example"]["weights"]
         )[0],
         published=published("deeplift_mnist_boxplot_digitised"),
-        code=code("digit_conversion/figure"),
     output:
         **figure_outputs("digit_conversion", "Digit conversion"),
         **figure_outputs("digit_conversion", "Digit conversion of one image", part="example"),
@@ -176,5 +175,7 @@ rule figure_digit_conversion:
         f"{LOGS}/figure_digit_conversion.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("digit_conversion/figure"),
     script:
         "../scripts/digit_conversion/figure.py"

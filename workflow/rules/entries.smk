@@ -42,21 +42,29 @@ def net_builder(wildcards):
 
 
 def net_arguments(wildcards):
-    """Arguments of the builder, except the number of classes."""
+    """Arguments of the builder, except the number of classes. Without dropout where nothing is
+    trained: it would make weights that others trained out of date, and does nothing to them."""
     entry = entry_of(wildcards)
     kind = architecture(entry.architecture)
+    unused = () if entry.is_trained else ("dropout",)
     return {
         **kind.arguments,
         "in_channels": 1 if entry.space.order == "grey" else 3,
         "bias": variant_of(wildcards) != "x",
-        **{name: getattr(entry, name) for name in kind.options},
+        **{name: getattr(entry, name) for name in kind.options if name not in unused},
     }
 
 
 def training_settings(wildcards):
     schedule = getattr(entry_of(wildcards), variant_of(wildcards)).model_dump(mode="json")
     schedule.pop("init", None)
-    return {**config["training"]["settings"], **schedule}
+    settings = {**config["training"]["settings"], **schedule}
+    # Of no use to the others.
+    if settings["schedule"] != "step":
+        del settings["step_epochs"]
+    # A parameter of its own.
+    del settings["workers"]
+    return settings
 
 
 def training_start(wildcards):
@@ -85,24 +93,45 @@ def validation_images(wildcards):
     return f"{RESULTS}/{entry.dataset}/{entry.view}/validation"
 
 
-# By the name of their folder: the nets with weights that torchvision releases.
-TORCHVISION = {
-    weights_entry(network.weights, network.architecture).name: network
-    for network in NETWORKS.values()
-    if network.weights is not None and is_torchvision(network.weights)
-}
+# Those of them whose weights are downloaded: released by torchvision, or an entry of the catalogue.
+FROM_TORCHVISION, FROM_CATALOGUE = [], []
+for net in READ:
+    weights = NETWORKS[net.rpartition("-")[0]].weights
+    if not is_file(weights):
+        (FROM_TORCHVISION if is_torchvision(weights) else FROM_CATALOGUE).append(net)
+
+
+def released_weights(wildcards):
+    return released(entry_of(wildcards), variant_of(wildcards))
+
+
+def weights_dataset(wildcards):
+    return ancient(dataset_file(entry_of(wildcards).weights))
+
+
+def weights_sources(wildcards):
+    """Where the files of released weights come from, of all nets that have them."""
+    entry = entry_of(wildcards)
+    return f"{RESULTS}/{weights_entry(entry.weights, entry.architecture).name}/sources.json"
 
 
 def weights_files(wildcards):
-    """The user's file, or the record that a released one has been fetched."""
+    """The user's file, or the sign that a released one has been fetched."""
     entry = entry_of(wildcards)
     if is_file(entry.weights):
         # As the user wrote it: the prefix of a module is for results.
         return {
             "weights": local(entry.x_weights if variant_of(wildcards) == "x" else entry.weights)
         }
-    name = weights_entry(entry.weights, entry.architecture).name
-    found = {"fetched": ancient(f"{RESULTS}/{name}/fetched.json")}
+    found = {"fetched": f"{RESULTS}/{wildcards.dataset}/{wildcards.net}/fetched.json"}
     if not is_torchvision(entry.weights):
-        found["dataset"] = ancient(dataset_file(name))
+        found["dataset"] = weights_dataset(wildcards)
     return found
+
+
+def weights_digest(wildcards):
+    """Of a released file; torchvision's has it in its name."""
+    entry = entry_of(wildcards)
+    if is_file(entry.weights) or is_torchvision(entry.weights):
+        return None
+    return digests_of(entry.weights)[released_weights(wildcards)["file"]]

@@ -15,7 +15,6 @@ MOTIFS = [published("pwm_GATA_disc1"), published("pwm_TAL1_known1")]
 rule simulate_genomics:
     input:
         motifs=MOTIFS,
-        code=code("genomics/simulate"),
     output:
         f"{TRAINED_GENOMICS}/sequences.safetensors",
     log:
@@ -27,6 +26,7 @@ rule simulate_genomics:
     conda:
         ENVIRONMENT
     params:
+        code=code("genomics/simulate"),
         settings=part_of(
             "genomics",
             "n_per_class",
@@ -43,7 +43,6 @@ rule simulate_genomics:
 rule train_genomics:
     input:
         sequences=rules.simulate_genomics.output[0],
-        code=code("genomics/train", named=builder_of("genomics_convnet")),
     output:
         model=f"{TRAINED_GENOMICS}/model.safetensors",
         history=history_output(
@@ -71,6 +70,7 @@ rule train_genomics:
             }
         ),
     params:
+        code=code("genomics/train", named=builder_of("genomics_convnet")),
         builder=GENOMICS_BUILDER,
         settings=GENOMICS["training"],
         checkpoint=lambda wildcards, output: next_to(output.model, "training.ckpt"),
@@ -82,10 +82,8 @@ rule train_genomics:
 
 rule read_published_genomics:
     input:
-        # Only its existence matters: the digests are checked again when the files are read.
-        fetched=ancient(f"{RESULTS}/deeplift_genomics/fetched.json"),
+        fetched=f"{RESULTS}/deeplift_genomics/fetched.json",
         dataset=ancient(dataset_file("deeplift_genomics")),
-        code=code("genomics/read_published", named=builder_of("genomics_convnet")),
     output:
         sequences=f"{PUBLISHED_GENOMICS}/sequences.safetensors",
         model=f"{PUBLISHED_GENOMICS}/model.safetensors",
@@ -96,8 +94,9 @@ rule read_published_genomics:
     conda:
         ENVIRONMENT
     params:
+        code=code("genomics/read_published", named=builder_of("genomics_convnet")),
         builder=GENOMICS_BUILDER,
-        data=config["data"],
+        data=untracked(config["data"]),
         digests=digests_of("deeplift_genomics"),
     script:
         "../scripts/genomics/read_published.py"
@@ -108,10 +107,6 @@ rule measure_genomics:
         model=f"{GENOMICS_NET}/model.safetensors",
         sequences=f"{GENOMICS_NET}/sequences.safetensors",
         motifs=MOTIFS,
-        code=code(
-            "genomics/measure",
-            named=lambda wildcards: [GENOMICS_BUILDER, *functions("genomics")],
-        ),
     output:
         table=f"{GENOMICS_NET}/false_negatives.csv",
         hits=f"{GENOMICS_NET}/hits.csv",
@@ -136,6 +131,10 @@ rule measure_genomics:
             }
         ),
     params:
+        code=code(
+            "genomics/measure",
+            named=lambda wildcards: [GENOMICS_BUILDER, *functions("genomics")],
+        ),
         methods=calls("genomics"),
         settings=part_of("genomics", "background", "n_hits", "strong"),
         # Independent of the net: the references are shuffled in the same way for all.
@@ -149,7 +148,6 @@ rule summarise_genomics:
     input:
         csv=expand(rules.measure_genomics.output.table, weights=GENOMICS["weights"]),
         auroc=expand(rules.measure_genomics.output.auroc, weights=GENOMICS["weights"]),
-        code=code("gather_measurements"),
     output:
         csv=csv_output("genomics", "Simulated genomics"),
         auroc=csv_output("genomics", "Simulated genomics, AUROC", part="auroc"),
@@ -157,6 +155,8 @@ rule summarise_genomics:
         f"{LOGS}/summarise_genomics.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("gather_measurements"),
     script:
         "../scripts/gather_measurements.py"
 
@@ -170,13 +170,14 @@ rule table_genomics:
         published_auroc=published("deeplift_genomics_auroc"),
         claims=CLAIMS,
         notebook=notebook("genomics"),
-        code=code("run_notebook", notebook="genomics"),
     output:
         **notebook_outputs("genomics", "Simulated genomics"),
     log:
         f"{LOGS}/table_genomics.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("run_notebook", notebook="genomics"),
     script:
         "../scripts/run_notebook.py"
 
@@ -184,7 +185,6 @@ rule table_genomics:
 rule figure_genomics:
     input:
         hits=expand(rules.measure_genomics.output.hits, weights=GENOMICS["weights"]),
-        code=code("genomics/figure"),
     output:
         **figure_outputs("genomics", "Importance of motif hits"),
     log:
@@ -192,6 +192,7 @@ rule figure_genomics:
     conda:
         ENVIRONMENT
     params:
+        code=code("genomics/figure"),
         strong=GENOMICS["strong"],
     script:
         "../scripts/genomics/figure.py"

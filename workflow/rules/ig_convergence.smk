@@ -3,9 +3,8 @@
 IG_CONVERGENCE = "experiments.ig_convergence.run:MEASUREMENT"
 # By network and variant: the settings with the precision of the variant.
 CONVERGENCE = {
-    (network, variant): {**settings, "precision": settings["precision"][variant]}
+    (network, variant): in_precision(variant, settings_of("ig_convergence", network))
     for network, variant in nets_of("ig_convergence")
-    for settings in [settings_of("ig_convergence", network)]
 }
 
 
@@ -13,7 +12,6 @@ rule measure_ig_convergence:
     input:
         model=f"{NET}/model.safetensors",
         images=test_images,
-        code=code("measure", named=lambda wildcards: [IG_CONVERGENCE, *builder(wildcards)]),
     output:
         table=f"{NET}/ig_convergence/{{scatteritem}}.csv",
         facts=f"{NET}/ig_convergence/{{scatteritem}}.json",
@@ -35,6 +33,7 @@ rule measure_ig_convergence:
             )
         ),
     params:
+        code=code("measure", named=lambda wildcards: [IG_CONVERGENCE, *builder(wildcards)]),
         measurement=IG_CONVERGENCE,
         labels=labels_of,
         settings=lambda wildcards: CONVERGENCE[wildcards.network, wildcards.variant],
@@ -46,9 +45,6 @@ rule measure_ig_convergence:
 rule summarise_ig_convergence:
     input:
         csv=shards_of("ig_convergence", "csv"),
-        code=code(
-            "summarise", named=lambda wildcards: ["experiments.ig_convergence.summary:summarise"]
-        ),
     output:
         csv=csv_output("ig_convergence", "Convergence of IG"),
     log:
@@ -56,6 +52,9 @@ rule summarise_ig_convergence:
     conda:
         ENVIRONMENT
     params:
+        code=code(
+            "summarise", named=lambda wildcards: ["experiments.ig_convergence.summary:summarise"]
+        ),
         summary="experiments.ig_convergence.summary:summarise",
     script:
         "../scripts/summarise.py"
@@ -68,13 +67,14 @@ rule table_ig_convergence:
         published=published("ig_convergence"),
         claims=CLAIMS,
         notebook=notebook("ig_convergence"),
-        code=code("run_notebook", notebook="ig_convergence"),
     output:
         **notebook_outputs("ig_convergence", "Convergence of IG"),
     log:
         f"{LOGS}/table_ig_convergence.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("run_notebook", notebook="ig_convergence"),
     script:
         "../scripts/run_notebook.py"
 
@@ -83,12 +83,13 @@ rule figure_ig_convergence:
     input:
         table=rules.summarise_ig_convergence.output.csv,
         published=published("ig_convergence"),
-        code=code("ig_convergence/figure"),
     output:
         **figure_outputs("ig_convergence", "Convergence of IG"),
     log:
         f"{LOGS}/figure_ig_convergence.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("ig_convergence/figure"),
     script:
         "../scripts/ig_convergence/figure.py"

@@ -21,13 +21,6 @@ rule attribute_masking:
         model=f"{NET}/model.safetensors",
         images=test_images,
         references=references,
-        code=code(
-            "masking/attribute",
-            named=lambda wildcards: [
-                *builder(wildcards),
-                *functions("masking", wildcards.network, wildcards.variant),
-            ],
-        ),
     output:
         temp(f"{MASKING_SHARD}/attributions.safetensors"),
     log:
@@ -52,8 +45,18 @@ rule attribute_masking:
             )
         ),
     params:
+        code=code(
+            "masking/attribute",
+            named=lambda wildcards: [
+                *builder(wildcards),
+                *functions("masking", wildcards.network, wildcards.variant),
+            ],
+        ),
         methods=lambda wildcards: calls("masking", wildcards.network, wildcards.variant),
-        settings=of_network("masking", "precision", "n_images", "batch_size"),
+        settings=lambda wildcards: in_precision(
+            wildcards.variant,
+            of_network("masking", "precision", "n_images", "batch_size")(wildcards),
+        ),
         seed=lambda wildcards: MASKING_SEED[wildcards.network],
         device=config["device"],
     script:
@@ -65,7 +68,6 @@ rule evaluate_masking:
         model=f"{NET}/model.safetensors",
         images=test_images,
         attributions=rules.attribute_masking.output[0],
-        code=code("masking/evaluate", named=builder),
     output:
         temp(f"{MASKING_SHARD}/scores.safetensors"),
     log:
@@ -86,6 +88,7 @@ rule evaluate_masking:
             )
         ),
     params:
+        code=code("masking/evaluate", named=builder),
         methods=methods_of("masking"),
         settings=of_network(
             "masking",
@@ -105,9 +108,7 @@ rule evaluate_masking:
 rule merge_masking:
     input:
         scores=gather.masking(rules.evaluate_masking.output[0], allow_missing=True),
-        code=code("masking/merge"),
     output:
-        table=f"{NET}/masking.csv",
         images=f"{NET}/masking_images.csv",
         curves=f"{NET}/masking_curves.csv",
         facts=f"{NET}/masking.json",
@@ -118,10 +119,9 @@ rule merge_masking:
     conda:
         ENVIRONMENT
     params:
+        code=code("masking/merge"),
         labels=labels_of,
         methods=methods_of("masking"),
-        bootstrap=lambda wildcards: settings_of("masking", wildcards.network)["bootstrap"],
-        seed=seed("masking_bootstrap"),
     script:
         "../scripts/masking/merge.py"
 
@@ -132,13 +132,6 @@ rule examples_masking:
         model=lambda wildcards: model_of(wildcards.network, EXAMPLES_VARIANT[wildcards.network]),
         images=test_images,
         references=references,
-        code=code(
-            "masking/examples",
-            named=lambda wildcards: [
-                *builder(wildcards),
-                *functions("masking", wildcards.network, EXAMPLES_VARIANT[wildcards.network]),
-            ],
-        ),
     output:
         f"{RESULTS}/{{dataset}}/{{network}}-masked_images.safetensors",
     log:
@@ -160,44 +153,69 @@ rule examples_masking:
             )
         ),
     params:
+        code=code(
+            "masking/examples",
+            named=lambda wildcards: [
+                *builder(wildcards),
+                *functions("masking", wildcards.network, EXAMPLES_VARIANT[wildcards.network]),
+            ],
+        ),
         methods=lambda wildcards: calls(
             "masking", wildcards.network, EXAMPLES_VARIANT[wildcards.network]
         ),
-        settings=of_network("masking", "precision", "kernel_size", "sigma", "examples"),
+        settings=lambda wildcards: in_precision(
+            EXAMPLES_VARIANT[wildcards.network],
+            of_network("masking", "precision", "kernel_size", "sigma", "examples")(wildcards),
+        ),
         seed=lambda wildcards: MASKING_SEED[wildcards.network],
         device=config["device"],
     script:
         "../scripts/masking/examples.py"
 
 
+# From the images of all nets, not of each with its shards: their scores are temporary, and another
+# bootstrap must not need them again.
 rule summarise_masking:
     input:
-        csv=net_files("masking", "masking.csv"),
-        code=code("gather_measurements"),
+        images=net_files("masking", "masking_images.csv"),
     output:
         csv=csv_output("masking", "Masking metrics"),
+        facts=f"{RESULTS}/masking.json",
     log:
         f"{LOGS}/summarise_masking.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("masking/summarise"),
+        bootstraps=[
+            settings_of("masking", network)["bootstrap"] for network, _ in nets_of("masking")
+        ],
+        seeds=[
+            job_seed(
+                config["seed"], "masking_bootstrap", NETWORKS[network].dataset, network, variant
+            )
+            for network, variant in nets_of("masking")
+        ],
     script:
-        "../scripts/gather_measurements.py"
+        "../scripts/masking/summarise.py"
 
 
 rule table_masking:
     input:
         table=rules.summarise_masking.output.csv,
+        summary=rules.summarise_masking.output.facts,
         facts=net_files("masking", "masking.json"),
         published=published("mask_metrics"),
         claims=CLAIMS,
         notebook=notebook("masking"),
-        code=code("run_notebook", notebook="masking"),
     output:
         **notebook_outputs("masking", "Masking metrics"),
     log:
         f"{LOGS}/table_masking.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("run_notebook", notebook="masking"),
     script:
         "../scripts/run_notebook.py"
 
@@ -205,13 +223,14 @@ rule table_masking:
 rule figure_masking:
     input:
         curves=net_files("masking", "masking_curves.csv"),
-        code=code("masking/figure"),
     output:
         **figure_outputs("masking", "Masking curves"),
     log:
         f"{LOGS}/figure_masking.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("masking/figure"),
     script:
         "../scripts/masking/figure.py"
 
@@ -219,12 +238,13 @@ rule figure_masking:
 rule figure_masking_images:
     input:
         examples=lambda wildcards: of_dataset(wildcards.network, "masked_images.safetensors"),
-        code=code("masking/figure_images"),
     output:
         **network_figure_outputs("masking", "Masked images", part="images"),
     log:
         f"{LOGS}/figure_masking_images/{{network}}.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("masking/figure_images"),
     script:
         "../scripts/masking/figure_images.py"

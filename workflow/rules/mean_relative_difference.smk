@@ -16,9 +16,6 @@ rule measure_mean_relative_difference:
     input:
         model=f"{NET}/model.safetensors",
         images=test_images,
-        code=code(
-            "measure", named=lambda wildcards: [MEAN_RELATIVE_DIFFERENCE, *builder(wildcards)]
-        ),
     output:
         table=f"{NET}/mean_relative_difference/{{scatteritem}}.csv",
         facts=f"{NET}/mean_relative_difference/{{scatteritem}}.json",
@@ -41,6 +38,9 @@ rule measure_mean_relative_difference:
             )
         ),
     params:
+        code=code(
+            "measure", named=lambda wildcards: [MEAN_RELATIVE_DIFFERENCE, *builder(wildcards)]
+        ),
         measurement=MEAN_RELATIVE_DIFFERENCE,
         labels=labels_of,
         settings=lambda wildcards: RELATIVE_DIFFERENCE[wildcards.network, wildcards.variant],
@@ -52,10 +52,6 @@ rule measure_mean_relative_difference:
 rule summarise_mean_relative_difference:
     input:
         csv=shards_of("mean_relative_difference", "csv"),
-        code=code(
-            "summarise",
-            named=lambda wildcards: ["experiments.mean_relative_difference.summary:summarise"],
-        ),
     output:
         csv=csv_output("mean_relative_difference", "Mean absolute relative difference"),
     log:
@@ -63,6 +59,10 @@ rule summarise_mean_relative_difference:
     conda:
         ENVIRONMENT
     params:
+        code=code(
+            "summarise",
+            named=lambda wildcards: ["experiments.mean_relative_difference.summary:summarise"],
+        ),
         summary="experiments.mean_relative_difference.summary:summarise",
     script:
         "../scripts/summarise.py"
@@ -75,13 +75,14 @@ rule table_mean_relative_difference:
         published=published("accuracy_mard"),
         claims=CLAIMS,
         notebook=notebook("mean_relative_difference"),
-        code=code("run_notebook", notebook="mean_relative_difference"),
     output:
         **notebook_outputs("mean_relative_difference", "Mean absolute relative difference"),
     log:
         f"{LOGS}/table_mean_relative_difference.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("run_notebook", notebook="mean_relative_difference"),
     script:
         "../scripts/run_notebook.py"
 
@@ -89,13 +90,14 @@ rule table_mean_relative_difference:
 rule figure_mean_relative_difference:
     input:
         table=rules.summarise_mean_relative_difference.output.csv,
-        code=code("mean_relative_difference/figure"),
     output:
         **figure_outputs("mean_relative_difference", "Mean absolute relative difference"),
     log:
         f"{LOGS}/figure_mean_relative_difference.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("mean_relative_difference/figure"),
     script:
         "../scripts/mean_relative_difference/figure.py"
 
@@ -104,7 +106,6 @@ rule figure_mean_relative_difference_bits:
     input:
         table=rules.summarise_mean_relative_difference.output.csv,
         published=published("accuracy_mard"),
-        code=code("mean_relative_difference/bits_figure"),
     output:
         **figure_outputs(
             "mean_relative_difference",
@@ -115,5 +116,7 @@ rule figure_mean_relative_difference_bits:
         f"{LOGS}/figure_mean_relative_difference_bits.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("mean_relative_difference/bits_figure"),
     script:
         "../scripts/mean_relative_difference/bits_figure.py"

@@ -17,7 +17,6 @@ rule train:
         start=training_start,
         train=lambda wildcards: training_images(wildcards.dataset),
         validation=validation_images,
-        code=code("train", named=lambda wildcards: [net_builder(wildcards)]),
     output:
         model=NET_FILE,
         history=history_output(
@@ -43,14 +42,16 @@ rule train:
     resources:
         **needs(training_work, GPU * config["training"]["devices"]),
     params:
+        code=code("train", named=lambda wildcards: [net_builder(wildcards)]),
         builder=net_builder,
         arguments=net_arguments,
         settings=training_settings,
+        workers=untracked(config["training"]["settings"]["workers"]),
         preprocessing=lambda wildcards: entry_of(wildcards).space.model_dump(mode="json"),
         precision=config["training"]["precision"],
         devices=config["training"]["devices"],
         nodes=config["training"]["nodes"],
-        checkpoint_minutes=config["training"]["checkpoint_minutes"],
+        checkpoint_minutes=untracked(config["training"]["checkpoint_minutes"]),
         checkpoint=lambda wildcards, output: next_to(output.model, "training.ckpt"),
         seed=lambda wildcards: job_seed(
             config["seed"], "train", network_of(wildcards), variant_of(wildcards)
@@ -63,7 +64,6 @@ rule train:
 rule strip_biases:
     input:
         model=lambda wildcards: model_of(network_of(wildcards), "regular"),
-        code=code("strip_biases", named=lambda wildcards: [net_builder(wildcards)]),
     output:
         model=NET_FILE,
     log:
@@ -76,6 +76,7 @@ rule strip_biases:
     conda:
         ENVIRONMENT
     params:
+        code=code("strip_biases", named=lambda wildcards: [net_builder(wildcards)]),
         stripped=lambda wildcards: dict(architecture(entry_of(wildcards).architecture).stripped),
     script:
         "../scripts/strip_biases.py"
@@ -84,22 +85,44 @@ rule strip_biases:
 # --- weights that somebody else trained ---------------------------------------------------------
 
 
-rule fetch_torchvision_weights:
+# As rule fetch_dataset: for each net by itself, so that one more net reads no weights of others again.
+rule fetch_weights:
     input:
-        code=code("fetch_torchvision_weights"),
+        dataset=weights_dataset,
     output:
-        temp(f"{RESULTS}/{{released}}/fetched.json"),
+        temp(f"{RESULTS}/{{dataset}}/{{net}}/fetched.json"),
     log:
-        f"{LOGS}/fetch_torchvision_weights/{{released}}.log",
+        f"{LOGS}/fetch_weights/{{dataset}}/{{net}}.log",
     wildcard_constraints:
-        released=one_of(TORCHVISION),
+        net=one_of(FROM_CATALOGUE),
+    priority: 60
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        data=config["data"],
-        sources=f"{RESULTS}/{{released}}/sources.json",
-        torchvision=lambda wildcards: torchvision_name(TORCHVISION[wildcards.released]),
+        data=untracked(config["data"]),
+        # Of all that is released, which may be gigabytes.
+        only=lambda wildcards, output: [released_weights(wildcards)["file"]],
+        sources=lambda wildcards, output: weights_sources(wildcards),
+    script:
+        "../scripts/fetch_dataset.py"
+
+
+rule fetch_torchvision_weights:
+    output:
+        temp(f"{RESULTS}/{{dataset}}/{{net}}/fetched.json"),
+    log:
+        f"{LOGS}/fetch_torchvision_weights/{{dataset}}/{{net}}.log",
+    wildcard_constraints:
+        net=one_of(FROM_TORCHVISION),
+    priority: 60
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        data=untracked(config["data"]),
+        torchvision=lambda wildcards, output: torchvision_name(entry_of(wildcards)),
+        sources=lambda wildcards, output: weights_sources(wildcards),
     script:
         "../scripts/fetch_torchvision_weights.py"
 
@@ -107,7 +130,6 @@ rule fetch_torchvision_weights:
 rule read_weights:
     input:
         unpack(weights_files),
-        code=code("read_weights", named=lambda wildcards: [net_builder(wildcards)]),
     output:
         model=NET_FILE,
     log:
@@ -120,8 +142,10 @@ rule read_weights:
     conda:
         ENVIRONMENT
     params:
-        released=lambda wildcards: released(entry_of(wildcards), variant_of(wildcards)),
-        data=config["data"],
+        code=code("read_weights", named=lambda wildcards: [net_builder(wildcards)]),
+        released=released_weights,
+        digest=weights_digest,
+        data=untracked(config["data"]),
         builder=net_builder,
         arguments=net_arguments,
         preprocessing=lambda wildcards: entry_of(wildcards).space.model_dump(mode="json"),

@@ -3,8 +3,6 @@
 
 # The configuration of the run, with all overlays merged: the report reads it.
 rule write_config:
-    input:
-        code=code("write_config"),
     output:
         f"{RESULTS}/config.yaml",
     log:
@@ -13,6 +11,7 @@ rule write_config:
     conda:
         ENVIRONMENT
     params:
+        code=code("write_config"),
         config=config,
     script:
         "../scripts/write_config.py"
@@ -25,7 +24,6 @@ rule report:
         tables=TABLES,
         figures=FIGURES,
         histories=HISTORIES,
-        code=code("make_report"),
         frame=own("workflow/report/page.html.jinja2"),
         introduction=own("workflow/report/workflow.rst"),
         captions=[
@@ -41,6 +39,7 @@ rule report:
     conda:
         ENVIRONMENT
     params:
+        code=code("make_report"),
         # In the folder of this report, wherever a module puts that.
         shown=lambda wildcards, output: [
             {**each, "path": next_to(output[0], os.path.relpath(each["path"], RESULTS))}
@@ -55,7 +54,6 @@ rule check_claims:
     input:
         verdicts=rules.judge_claims.output[0],
         report=rules.report.output[0],
-        code=code("check_claims"),
     output:
         touch(f"{RESULTS}/exact_claims_hold"),
     log:
@@ -63,6 +61,8 @@ rule check_claims:
     localrule: True
     conda:
         ENVIRONMENT
+    params:
+        code=code("check_claims"),
     script:
         "../scripts/check_claims.py"
 
@@ -75,7 +75,6 @@ rule archive:
         figures=FIGURES,
         snakefile=own("Snakefile"),
         datasets=[dataset_file(name) for name in CATALOGUE],
-        code=code("archive"),
     output:
         metadata=f"{RESULTS}/ro-crate-metadata.json",
         snakefile=f"{RESULTS}/Snakefile",
@@ -84,5 +83,7 @@ rule archive:
     localrule: True
     conda:
         ENVIRONMENT
+    params:
+        code=code("archive"),
     script:
         "../scripts/archive.py"

@@ -3,8 +3,6 @@
 
 
 rule measure_toys:
-    input:
-        code=code("toys/measure", named=lambda wildcards: functions("toys")),
     output:
         csv=csv_output("toys", "Attributions of toy functions"),
         facts=f"{RESULTS}/toys.json",
@@ -16,6 +14,7 @@ rule measure_toys:
         ENVIRONMENT
     threads: config["threads"]
     params:
+        code=code("toys/measure", named=lambda wildcards: functions("toys")),
         methods=calls("toys"),
         n_points=config["toys"]["n_points"],
     script:
@@ -25,12 +24,13 @@ rule measure_toys:
 rule figure_toys:
     input:
         table=rules.measure_toys.output.csv,
-        code=code("toys/figure"),
     output:
         **figure_outputs("toys", "Attributions of toy functions"),
     log:
         f"{LOGS}/figure_toys.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("toys/figure"),
     script:
         "../scripts/toys/figure.py"

@@ -1,6 +1,6 @@
-"""Download the files of a data set that the run needs and that are missing; record their sources.
+"""Download the files of a data set that the run needs and that are missing.
 
-Rule fetch_dataset.
+Rules fetch_dataset and fetch_weights.
 """
 
 from pathlib import Path
@@ -13,7 +13,8 @@ from experiments.job import Job, write_facts
 with Job(snakemake) as job:
     dataset = load_dataset(snakemake.input.dataset)
     folder = Path(snakemake.params.data) / dataset.name
-    files = fetch_dataset(dataset, folder, only=snakemake.params.digests)
+    files = fetch_dataset(dataset, folder, only=snakemake.params.only)
     record = source_record(dataset.name, folder, files, earlier=snakemake.params.sources)
+    Path(snakemake.params.sources).parent.mkdir(parents=True, exist_ok=True)
     for path in (snakemake.params.sources, snakemake.output[0]):
         write_facts(path, record)

@@ -1,4 +1,4 @@
-"""Download weights that torchvision releases, and record their source."""
+"""Download weights that torchvision releases, if they are missing; the log says from where."""
 
 from pathlib import Path
 
@@ -13,5 +13,6 @@ with Job(snakemake) as job:
     folder = Path(params.data) / entry.name
     files = fetch_dataset(entry, folder)
     record = source_record(entry.name, folder, files, earlier=snakemake.params.sources)
+    Path(snakemake.params.sources).parent.mkdir(parents=True, exist_ok=True)
     for path in (snakemake.params.sources, snakemake.output[0]):
         write_facts(path, record)

@@ -1,23 +1,20 @@
 """List the image files of a data set, split by split, and check them against the catalogue."""
 
-from pathlib import Path
-
 from experiments.data.catalogue import load_dataset
+from experiments.data.fetch_again import fetch_again
 from experiments.data.image_files import list_images
 from experiments.data.index import write_index
 from experiments.job import Job
 
-with Job(snakemake) as job:
+with Job(snakemake) as job, fetch_again(snakemake.input.get("fetched")):
     params = snakemake.params
     dataset = load_dataset(snakemake.input.dataset)
-    folder = Path(params.folder or Path(params.data) / dataset.name)
     for split, path in snakemake.output.items():
         root, rows, facts = list_images(
             dataset,
-            folder,
+            params.folder,
             split,
-            validation_images=params.validation_images,
-            limit_images=params.limit_images,
+            **params.settings,
             seed=job.seed,
         )
         write_index(path, rows, root, facts)

@@ -8,19 +8,20 @@ from pathlib import Path
 import torch
 
 from experiments.data.catalogue import load_dataset
+from experiments.data.fetch_again import fetch_again
 from experiments.data.images import load_image_dataset, normalisation, split_train_validation
 from experiments.data.stores import StoreWriter
 from experiments.job import Job
 
-with Job(snakemake) as job:
+with Job(snakemake) as job, fetch_again(snakemake.input.get("fetched")):
     params = snakemake.params
     dataset = load_dataset(snakemake.input.dataset)
     folder = Path(params.data) / dataset.name
-    limit = params.limit_images
+    limit = params.settings["limit_images"]
     official = {split: load_image_dataset(folder, dataset, split) for split in ("train", "test")}
     training = official["train"]
     chosen, held_out = split_train_validation(
-        training.labels, params.validation_images, params.seed
+        training.labels, params.settings["validation_images"], params.seed
     )
     mean, std = normalisation(training.images[chosen])
     parts = {

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from experiments.data.catalogue import load_dataset, read_verified
+from experiments.data.fetch_again import fetch_again
 from experiments.data.preprocessing import Preprocessing
 from experiments.job import Job
 from experiments.networks.checkpoints import save_model
 from experiments.networks.released import read_network
 from experiments.networks.torchvision_weights import torchvision_dataset
 
-with Job(snakemake) as job:
+with Job(snakemake) as job, fetch_again(snakemake.input.get("fetched")):
     files, params = snakemake.input, snakemake.params
     source = params.released
     given = dict(files.items())

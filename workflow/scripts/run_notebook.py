@@ -10,7 +10,7 @@ with Job(snakemake) as job:
     parameters = {
         name: value if isinstance(value, str) else list(value)
         for name, value in (*files.items(), *results.items())
-        if name not in ("notebook", "code", "html")
+        if name not in ("notebook", "html")
     }
     executed = execute_notebook(files.notebook, results.notebook, parameters)
     # For readers. The executed notebook also has the code.

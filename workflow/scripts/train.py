@@ -28,7 +28,7 @@ with Job(snakemake) as job:
         model,
         open_training_images(files.train, preprocessing, outputs),
         open_images(files.validation, preprocessing, outputs),
-        TrainingSettings.from_mapping(params.settings),
+        TrainingSettings.from_mapping({**params.settings, "workers": params.workers}),
         job.seed,
         job.device,
         params.precision,

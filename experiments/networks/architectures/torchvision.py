@@ -22,20 +22,31 @@ _PRINTED = {
     "resnet50": "ResNet-50",
 }
 _REGISTERED = re.compile(r"^@register_model\(\)\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
+# MLP is torchvision's name for layers with dropout between them.
+_DROPOUT = re.compile(r"\b(?:Dropout|MLP)\(")
 
 
 @cache
-def torchvision_names() -> tuple[str, ...]:
-    """Return the names of torchvision's classifiers, read from its source.
+def _classifiers() -> dict[str, bool]:
+    """Return the names of torchvision's classifiers, read from its source, and which have dropout.
 
     Importing torchvision takes longer than planning a whole run.
     """
     found = importlib.util.find_spec("torchvision")
     if found is None or not found.submodule_search_locations:
-        return ()
+        return {}
     folder = Path(found.submodule_search_locations[0]) / "models"
-    texts = (path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
-    return tuple(sorted(name for text in texts for name in _REGISTERED.findall(text)))
+    return {
+        name: _DROPOUT.search(text) is not None
+        for text in (path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
+        for name in _REGISTERED.findall(text)
+    }
+
+
+@cache
+def torchvision_names() -> tuple[str, ...]:
+    """Return the names of torchvision's classifiers."""
+    return tuple(sorted(_classifiers()))
 
 
 def torchvision_architecture(key: str) -> Architecture | None:
@@ -48,5 +59,6 @@ def torchvision_architecture(key: str) -> Architecture | None:
         name=_PRINTED.get(name, name),
         builder="experiments.networks.torchvision_nets:torchvision_net",
         arguments={"name": name},
-        options=("dropout",),
+        # A setting that a net has no use for must not make its training out of date.
+        options=("dropout",) if _classifiers()[name] else (),
     )

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from experiments.data.network_images import NetworkImages
+from experiments.masking.merging import image_areas, mean_curves, merge_scores
 from experiments.masking.run import attribute_blocks
 from experiments.masking.scores import blurred, score_blocks
-from experiments.masking.summary import image_areas, mean_curves, merge_scores, summarise
+from experiments.masking.summary import summarise
 from experiments.shards import blocks_of, shard_of
 from tests.experiments.helpers import attributions
 from tests.experiments.pixels import network_images, random_images

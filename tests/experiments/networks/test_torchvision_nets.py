@@ -8,6 +8,7 @@ import torchvision
 from torch import nn
 
 from experiments.networks import torchvision_nets
+from experiments.networks.architectures import architecture
 from experiments.networks.torchvision_nets import torchvision_net
 from tests.oracles.helpers import close
 from xgradient.homogeneous import NotHomogeneousError, check_homogeneous, fold_batchnorm
@@ -143,3 +144,13 @@ def test_a_net_without_a_convolution_of_colours_is_refused(monkeypatch):
     monkeypatch.setattr(torchvision_nets, "_build", lambda name, num_classes: net)
     with pytest.raises(ValueError, match="set in_channels to 3"):
         torchvision_net("any", in_channels=4)
+
+
+@pytest.mark.parametrize(
+    "name", ["alexnet", "densenet121", "mobilenet_v2", "resnet18", "shufflenet_v2_x0_5", "vit_b_16"]
+)
+def test_dropout_is_an_option_of_those_that_have_it(name):
+    with torch.device("meta"):
+        net = torchvision.models.get_model(name, weights=None)
+    has_dropout = any(isinstance(module, nn.Dropout) for module in net.modules())
+    assert architecture(f"torchvision/{name}").options == ("dropout",) * has_dropout

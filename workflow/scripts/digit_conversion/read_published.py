@@ -1,12 +1,13 @@
 """Convert the released weights of the digit conversion to PyTorch."""
 
+from experiments.data.fetch_again import fetch_again
 from experiments.digit_conversion.network import load_digit_convnet
 from experiments.files import verified_files
 from experiments.job import Job
 from experiments.networks.checkpoints import save_model
 from xgradient.homogeneous import remove_biases
 
-with Job(snakemake) as job:
+with Job(snakemake) as job, fetch_again(snakemake.input.get("fetched")):
     params, results = snakemake.params, snakemake.output
     released = verified_files(snakemake.input.dataset, params.data)
     regular = load_digit_convnet(released["keras2_mnist_cnn_allconv.h5"])

@@ -16,7 +16,7 @@ with Job(snakemake) as job:
     nets, history = train_twins(
         build_network(params.builder, {"bias": True}),
         [load_split(path) for path in (files.train, files.validation)],
-        {"regular": params.regular, "x": params.x},
+        params.settings,
         job.seed,
         launch_fabric(job.device),
         job.label,

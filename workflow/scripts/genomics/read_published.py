@@ -2,6 +2,7 @@
 
 import torch
 
+from experiments.data.fetch_again import fetch_again
 from experiments.files import verified_files
 from experiments.genomics.network import load_genomics_convnet
 from experiments.genomics.simulation import read_names, read_simdata
@@ -9,7 +10,7 @@ from experiments.genomics.storage import save_sequences
 from experiments.job import Job
 from experiments.networks.checkpoints import save_model
 
-with Job(snakemake) as job:
+with Job(snakemake) as job, fetch_again(snakemake.input.get("fetched")):
     params, results = snakemake.params, snakemake.output
     files = verified_files(snakemake.input.dataset, params.data)
     facts = job.facts(files.values())

@@ -11,7 +11,7 @@ from experiments.shards import blocks_of, shard_of
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
-    settings, wildcards = params.settings, snakemake.wildcards
+    settings = params.settings
     network = load_network(files.model, job.device)
     data = network.open_images(files.images)
     blocks = blocks_of(data.choose(settings["n_images"]), settings["batch_size"])
@@ -19,10 +19,10 @@ with Job(snakemake) as job:
         network.model,
         data,
         network.open_images(files.references),
-        job.progress(shard_of(blocks, wildcards.scatteritem), "blocks"),
+        job.progress(shard_of(blocks, snakemake.wildcards.scatteritem), "blocks"),
         load_attributions(params.methods),
         job.seed,
-        getattr(torch, settings["precision"][wildcards.variant]),
+        getattr(torch, settings["precision"]),
     )
     facts = job.facts([files.model, files.images, files.references])
     save_tensors(snakemake.output[0], attributions, facts)

@@ -25,7 +25,7 @@ with Job(snakemake) as job:
         [chosen],
         load_attributions(params.methods),
         job.seed,
-        getattr(torch, settings["precision"][examples["variant"]]),
+        getattr(torch, settings["precision"]),
     )
     save_tensors(
         snakemake.output[0],

@@ -1,8 +1,8 @@
-"""Merge the shards of one net: areas per image, mean curves, summary."""
+"""Merge the shards of one net: areas per image, mean curves."""
 
 from experiments.files import load_tensors
 from experiments.job import Job
-from experiments.masking.summary import image_areas, mean_curves, merge_scores, summarise
+from experiments.masking.merging import image_areas, mean_curves, merge_scores
 from experiments.tables import label_rows
 from experiments.writing import write_csv
 
@@ -12,10 +12,8 @@ with Job(snakemake) as job:
     scores = merge_scores(shards)
     merged = {method: scores[method] for method in params.methods}
     images = [index for shard in shards if shard for index in shard["images"].tolist()]
-    areas = image_areas(merged, images)
     for path, frame in (
-        (results.table, summarise(areas, **params.bootstrap, seed=job.seed)),
-        (results.images, areas),
+        (results.images, image_areas(merged, images)),
         (results.curves, mean_curves(merged)),
     ):
         write_csv(path, label_rows(frame, **params.labels))
