@@ -30,7 +30,9 @@ One sort of ``|a|`` ranks all three signals, since the order of ``|a|`` restrict
 is evaluated by itself: which images share a call does not change its scores, to the last bit.
 
 Masked images lie outside the distribution that the net was trained on, and the metrics inherit
-how the net reacts to that: compare attribution methods within a net, not nets with each other.
+how the net reacts to that: compare attribution methods within a net, not nets with each other. The
+single deletion score of a net that was trained on images with a deleted cell does not have this
+restriction (Hesse, Schaub-Meyer and Roth 2024).
 """
 
 from xgradient.masking.area import area_under_curve
@@ -38,6 +40,11 @@ from xgradient.masking.blur import blur, blur_size_for
 from xgradient.masking.curves import CURVES, MaskingCurves, kept_pixels, masking_curves
 from xgradient.masking.insertion_deletion import InsertionDeletion, insertion_deletion
 from xgradient.masking.ranking import channel_mean
+from xgradient.masking.single_deletion import (
+    deletion_effects,
+    grid_cells,
+    single_deletion_score,
+)
 
 __all__ = [
     "CURVES",
@@ -47,7 +54,10 @@ __all__ = [
     "blur",
     "blur_size_for",
     "channel_mean",
+    "deletion_effects",
+    "grid_cells",
     "insertion_deletion",
     "kept_pixels",
     "masking_curves",
+    "single_deletion_score",
 ]
