@@ -24,12 +24,12 @@ from common import Results, argument_parser
 # isort: split
 import torch
 
+from experiments.attributed_images import attribute_blocks
 from experiments.attributions import load_attributions
 from experiments.data.preprocessing import Preprocessing
 from experiments.data.stores import StoreWriter
 from experiments.files import load_tensors, save_tensors
 from experiments.masking.config import Settings
-from experiments.masking.run import attribute_blocks
 from experiments.masking.scores import score_blocks
 from experiments.methods import method
 from experiments.networks.architectures import architecture

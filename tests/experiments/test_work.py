@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from experiments import work
+from experiments.attributed_images import attribute_blocks
 from experiments.attribution_maps.run import attribute
 from experiments.masking.examples import mask_examples
-from experiments.masking.run import attribute_blocks
 from experiments.masking.scores import score_blocks
 from experiments.methods import method
 from experiments.named import import_named

@@ -2,10 +2,10 @@
 
 import torch
 
+from experiments.attributed_images import attribute_blocks
 from experiments.attributions import load_attributions
 from experiments.files import save_tensors
 from experiments.job import Job
-from experiments.masking.run import attribute_blocks
 from experiments.networks.image_network import load_network
 from experiments.shards import blocks_of, shard_of
 

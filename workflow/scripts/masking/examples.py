@@ -4,12 +4,12 @@ import json
 
 import torch
 
+from experiments.attributed_images import attribute_blocks
 from experiments.attributions import load_attributions
 from experiments.data.tensors import first_of_classes
 from experiments.files import save_tensors
 from experiments.job import Job
 from experiments.masking.examples import mask_examples
-from experiments.masking.run import attribute_blocks
 from experiments.networks.image_network import load_network
 
 with Job(snakemake) as job:

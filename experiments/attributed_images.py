@@ -1,4 +1,4 @@
-"""Attributions of the masking experiment, block by block."""
+"""Attributions of test images by several methods, block by block."""
 
 from __future__ import annotations
 
