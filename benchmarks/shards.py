@@ -30,7 +30,7 @@ from experiments.data.preprocessing import Preprocessing
 from experiments.data.stores import StoreWriter
 from experiments.files import load_tensors, save_tensors
 from experiments.masking.config import Settings
-from experiments.masking.scores import score_blocks
+from experiments.masking.run import score_blocks
 from experiments.methods import method
 from experiments.networks.architectures import architecture
 from experiments.networks.checkpoints import build_network, save_model

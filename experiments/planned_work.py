@@ -171,6 +171,8 @@ class _Plan:
                     yield self._maps(network)
                 else:
                     for variant in self._config.variants_of(experiment, network):
+                        if experiment == "single_deletion":
+                            yield self._fine_tuning(network, variant)
                         yield self._measuring(experiment, network, variant)
 
     def _measured(self, experiment: str) -> tuple[str, ...]:
@@ -258,13 +260,34 @@ class _Plan:
         )
 
     def _measuring(self, experiment: str, network: str, variant: str) -> Planned:
-        settings = self._settings(experiment, network)
-        if experiment == "ig_convergence":
+        settings, read = self._settings(experiment, network), 0
+        if "precision" in settings:
             settings = {**settings, "precision": settings["precision"][variant]}
         if experiment == "mean_relative_difference":
             settings = {**settings, "mantissa_images": settings["mantissa_images"][variant]}
+        if experiment == "single_deletion":
+            settings = {**settings, "methods": _methods(settings, variant)}
+            # Of the net in-domain.
+            read = self._n_shards(experiment) * _model_bytes(self._nets[network], variant)
         done = getattr(work, experiment)(settings, self._sizes(network)["test"])
-        return self._shared(f"measure_{experiment}", experiment, network, variant, done)
+        return self._shared(f"measure_{experiment}", experiment, network, variant, done, read)
+
+    def _fine_tuning(self, network: str, variant: str) -> Planned:
+        """Plan the training of a net on images with a deleted cell."""
+        net, settings = self._nets[network], self._config.training.settings
+        epochs = self._settings("single_deletion", network)["in_domain"]["epochs"]
+        done = work.training(settings.model_dump(), epochs, self._sizes(network)["train"], 0)
+        model = _model_bytes(net, variant)
+        from_files = catalogue()[net.dataset].image_form != "idx"
+        return Planned(
+            "fine_tune_single_deletion",
+            f"{network}-{variant}",
+            done,
+            network=network,
+            decoded=done.training if from_files else 0,
+            read=model + (0 if from_files else self._pixels(network, done.images)),
+            written=model,
+        )
 
     def _maps(self, network: str) -> Planned:
         settings = self._settings("attribution_maps", network)
@@ -362,7 +385,9 @@ class _Plan:
             network,
             read=read + self._pixels(network, done.images) + jobs * model,
             shared_by=experiment,
-            blocks=math.ceil(done.images / self._settings(experiment, network)["batch_size"]),
+            blocks=math.ceil(
+                done.images / self._settings(experiment, network).get("batch_size", 1)
+            ),
             **files,
         )
 

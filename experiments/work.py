@@ -24,6 +24,8 @@ __all__ = [
     "masked_examples",
     "masking",
     "mean_relative_difference",
+    "saturation",
+    "single_deletion",
     "training",
 ]
 
@@ -210,6 +212,25 @@ def masked_examples(settings: Mapping[str, Any], methods: Sequence[str]) -> Work
     shown = 2 + len(methods) * len(examples["fractions"])
     attributed = _attributing(images, settings, methods, precision)
     return attributed + Work(images, forward=images * shown)
+
+
+def saturation(settings: Mapping[str, Any], available: int) -> Work:
+    """Return the work of following score and gradient of a few images; see `accuracy`."""
+    images = _at_most(settings["n_images"], available)
+    # The image itself, the path, the walk with its start, and what is shown.
+    points = settings["n_points"] + settings["walk"]["n_steps"] + len(settings["shown"])
+    return Work(images, forward=images * (points + 2), gradient_float64=images * (points + 2))
+
+
+def single_deletion(settings: Mapping[str, Any], available: int) -> Work:
+    """Return the work of attributions and deletions, of the net as trained and in-domain.
+
+    The methods and the precision of the settings are those of the variant; see `accuracy`.
+    """
+    images = _at_most(settings["n_images"], available)
+    once = _attributing(images, settings, settings["methods"], settings["precision"])
+    once += Work(images, forward=images * (settings["grid"] ** 2 + 1))
+    return once + once
 
 
 def training(settings: Mapping[str, Any], epochs: int, n_train: int, n_validation: int) -> Work:

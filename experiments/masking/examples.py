@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments.data.network_images import NetworkImages
-from experiments.masking.scores import blurred
+from experiments.masking.run import blurred
 from xgradient.masking import kept_pixels
 
 __all__ = ["mask_examples"]

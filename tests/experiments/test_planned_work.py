@@ -9,7 +9,7 @@ from safetensors import safe_open
 from experiments.attributed_images import attribute_blocks
 from experiments.config import check_config
 from experiments.data.stores import StoreWriter
-from experiments.masking.scores import score_blocks
+from experiments.masking.run import score_blocks
 from experiments.networks.checkpoints import build_network, save_model
 from experiments.planned_work import image_shape, planned_work, split_sizes, store_bytes
 from experiments.settings import merge

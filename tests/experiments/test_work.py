@@ -10,7 +10,7 @@ from experiments import work
 from experiments.attributed_images import attribute_blocks
 from experiments.attribution_maps.run import attribute
 from experiments.masking.examples import mask_examples
-from experiments.masking.scores import score_blocks
+from experiments.masking.run import score_blocks
 from experiments.methods import method
 from experiments.named import import_named
 from experiments.shards import blocks_of

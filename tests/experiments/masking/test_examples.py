@@ -8,7 +8,7 @@ from torch import nn
 
 from experiments.data.network_images import NetworkImages
 from experiments.masking.examples import mask_examples
-from experiments.masking.scores import blurred
+from experiments.masking.run import blurred
 from tests.experiments.pixels import network_images
 
 SETTINGS = {"kernel_size": 5, "sigma": 1.0, "examples": {"fractions": [0.1, 0.5, 1.0]}}

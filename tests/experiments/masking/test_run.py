@@ -9,7 +9,7 @@ from torch import nn
 from experiments.attributed_images import attribute_blocks
 from experiments.data.network_images import NetworkImages
 from experiments.masking.merging import image_areas, mean_curves, merge_scores
-from experiments.masking.scores import blurred, score_blocks
+from experiments.masking.run import blurred, score_blocks
 from experiments.masking.summary import summarise
 from experiments.shards import blocks_of, shard_of
 from tests.experiments.helpers import attributions

@@ -2,7 +2,7 @@
 
 from experiments.files import load_tensors, save_tensors
 from experiments.job import Job
-from experiments.masking.scores import score_blocks
+from experiments.masking.run import score_blocks
 from experiments.networks.image_network import load_network
 from experiments.shards import blocks_of, shard_of
 

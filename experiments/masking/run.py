@@ -1,4 +1,4 @@
-"""Scores of masked images in blocks: the masking curves, insertion and deletion."""
+"""Evaluation of masked images in blocks: the masking curves, insertion and deletion."""
 
 from __future__ import annotations
 

@@ -1,0 +1,94 @@
+# Saturated and fragile gradients: score and gradient along the path from zero to an image, and on a
+# random walk around it (Sundararajan, Taly and Yan 2017, Sec. 2). All gradients along the path of an
+# X-DNN are the same.
+
+SATURATION_SHARD = f"{NET}/saturation/{{scatteritem}}"
+
+
+rule measure_saturation:
+    input:
+        model=f"{NET}/model.safetensors",
+        images=test_images,
+        code=code("saturation/measure", named=builder),
+    output:
+        table=f"{SATURATION_SHARD}.csv",
+        maps=f"{SATURATION_SHARD}.safetensors",
+        facts=f"{SATURATION_SHARD}.json",
+    log:
+        f"{LOGS}/measure_saturation/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure_saturation/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    resources:
+        **needs(
+            measuring("saturation", lambda wildcards, *known: passes.saturation(*known), batch="")
+        ),
+    params:
+        labels=labels_of,
+        settings=of_network("saturation", "n_images", "n_points", "walk", "shown"),
+        # The same walks for all nets of a data set.
+        seed=lambda wildcards: job_seed(config["seed"], "saturation", wildcards.dataset),
+        device=config["device"],
+    script:
+        "../scripts/saturation/measure.py"
+
+
+rule summarise_saturation:
+    input:
+        csv=shards_of("saturation", "csv"),
+        code=code("summarise", named=lambda wildcards: ["experiments.saturation.summary:summarise"]),
+    output:
+        csv=csv_output("saturation", "Saturated and fragile gradients"),
+    log:
+        f"{LOGS}/summarise_saturation.log",
+    conda:
+        ENVIRONMENT
+    params:
+        summary="experiments.saturation.summary:summarise",
+    script:
+        "../scripts/summarise.py"
+
+
+rule table_saturation:
+    input:
+        table=rules.summarise_saturation.output.csv,
+        facts=shards_of("saturation", "json"),
+        claims=CLAIMS,
+        notebook=notebook("saturation"),
+        code=code("run_notebook", notebook="saturation"),
+    output:
+        **notebook_outputs("saturation", "Saturated and fragile gradients"),
+    log:
+        f"{LOGS}/table_saturation.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
+def saturation_of_network(suffix):
+    """The files of all shards of all variants of a net."""
+    return lambda wildcards: [
+        path
+        for path in shards_of("saturation", suffix)(wildcards)
+        if f"/{wildcards.network}-" in path
+    ]
+
+
+rule figure_saturation:
+    input:
+        csv=saturation_of_network("csv"),
+        maps=saturation_of_network("safetensors"),
+        code=code("saturation/figure"),
+    output:
+        **network_figure_outputs("saturation", "Saturated and fragile gradients"),
+    log:
+        f"{LOGS}/figure_saturation/{{network}}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        shown=lambda wildcards: settings_of("saturation", wildcards.network)["shown"],
+    script:
+        "../scripts/saturation/figure.py"

@@ -1,0 +1,167 @@
+# Single deletion scores: does an attribution rank the cells of an image as their deletion does
+# (Hesse, Schaub-Meyer and Roth 2024)? Of every net twice: as it was trained, and in-domain, after
+# fine-tuning on images of which some have lost a cell.
+
+IN_DOMAIN = f"{NET}/single_deletion/in_domain"
+SINGLE_DELETION_SHARD = f"{NET}/single_deletion/{{scatteritem}}"
+
+
+def in_domain(wildcards):
+    return settings_of("single_deletion", wildcards.network)["in_domain"]
+
+
+rule fine_tune_single_deletion:
+    input:
+        model=f"{NET}/model.safetensors",
+        train=lambda wildcards: training_images(wildcards.dataset),
+        code=code("single_deletion/fine_tune", named=builder),
+    output:
+        model=f"{IN_DOMAIN}/model.safetensors",
+        history=report(
+            f"{IN_DOMAIN}/history.csv",
+            caption="../report/single_deletion_history.rst",
+            category="Training",
+            labels={"data set": "{dataset}", "net": "{network}-{variant}, in-domain"},
+        ),
+    log:
+        f"{LOGS}/fine_tune_single_deletion/{{dataset}}/{{network}}-{{variant}}.log",
+    benchmark:
+        f"{BENCHMARKS}/fine_tune_single_deletion/{{dataset}}/{{network}}-{{variant}}.tsv"
+    # Measurements wait for it.
+    priority: 40
+    conda:
+        ENVIRONMENT
+    threads: config["threads"] * config["training"]["devices"]
+    resources:
+        **needs(
+            lambda wildcards: {
+                "kind": "training",
+                "n_images": image_count(wildcards.dataset, "train"),
+                "n_steps": in_domain(wildcards)["epochs"],
+                "batch_size": config["training"]["settings"]["batch_size"]
+                // config["training"]["settings"]["accumulate"],
+                "pixels": pixels_of(wildcards.network),
+            },
+            GPU * config["training"]["devices"],
+        ),
+    params:
+        grid=lambda wildcards: settings_of("single_deletion", wildcards.network)["grid"],
+        share=lambda wildcards: in_domain(wildcards)["share"],
+        settings=lambda wildcards: {
+            **config["training"]["settings"],
+            **{name: in_domain(wildcards)[name] for name in ("epochs", "learning_rate")},
+        },
+        precision=config["training"]["precision"],
+        devices=config["training"]["devices"],
+        nodes=config["training"]["nodes"],
+        checkpoint_minutes=config["training"]["checkpoint_minutes"],
+        checkpoint=f"{IN_DOMAIN}/training.ckpt",
+        seed=seed("single_deletion", "fine-tuning"),
+        device=config["device"],
+    script:
+        "../scripts/single_deletion/fine_tune.py"
+
+
+rule measure_single_deletion:
+    input:
+        original=f"{NET}/model.safetensors",
+        in_domain=rules.fine_tune_single_deletion.output.model,
+        images=test_images,
+        references=references,
+        code=code(
+            "single_deletion/measure",
+            named=lambda wildcards: [
+                *builder(wildcards),
+                *functions("single_deletion", wildcards.network, wildcards.variant),
+            ],
+        ),
+    output:
+        table=f"{SINGLE_DELETION_SHARD}.csv",
+        facts=f"{SINGLE_DELETION_SHARD}.json",
+    log:
+        f"{LOGS}/measure_single_deletion/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure_single_deletion/{{dataset}}/{{network}}-{{variant}}-{{scatteritem}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    resources:
+        **needs(
+            measuring(
+                "single_deletion",
+                lambda wildcards, settings, available: passes.single_deletion(
+                    {
+                        **settings,
+                        "methods": methods_of("single_deletion")(wildcards),
+                        "precision": settings["precision"][wildcards.variant],
+                    },
+                    available,
+                ),
+                "internal_batch_size",
+                lambda wildcards: 2 * len(methods_of("single_deletion")(wildcards)),
+            )
+        ),
+    params:
+        methods=lambda wildcards: calls("single_deletion", wildcards.network, wildcards.variant),
+        labels=labels_of,
+        settings=of_network(
+            "single_deletion", "precision", "n_images", "batch_size", "grid", "masked_batch_size"
+        ),
+        # The same draws for all nets of a data set.
+        seed=lambda wildcards: job_seed(config["seed"], "single_deletion", wildcards.dataset),
+        device=config["device"],
+    script:
+        "../scripts/single_deletion/measure.py"
+
+
+rule summarise_single_deletion:
+    input:
+        csv=shards_of("single_deletion", "csv"),
+        code=code(
+            "summarise", named=lambda wildcards: ["experiments.single_deletion.summary:summarise"]
+        ),
+    output:
+        csv=csv_output("single_deletion", "Single deletion"),
+    log:
+        f"{LOGS}/summarise_single_deletion.log",
+    conda:
+        ENVIRONMENT
+    params:
+        summary="experiments.single_deletion.summary:summarise",
+        arguments={
+            **config["single_deletion"]["bootstrap"],
+            "seed": job_seed(config["seed"], "single_deletion_bootstrap"),
+        },
+    script:
+        "../scripts/summarise.py"
+
+
+rule table_single_deletion:
+    input:
+        table=rules.summarise_single_deletion.output.csv,
+        facts=shards_of("single_deletion", "json"),
+        claims=CLAIMS,
+        notebook=notebook("single_deletion"),
+        code=code("run_notebook", notebook="single_deletion"),
+    output:
+        **notebook_outputs("single_deletion", "Single deletion"),
+    log:
+        f"{LOGS}/table_single_deletion.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/run_notebook.py"
+
+
+rule figure_single_deletion:
+    input:
+        table=rules.summarise_single_deletion.output.csv,
+        code=code("single_deletion/figure"),
+    output:
+        **figure_outputs("single_deletion", "Single deletion"),
+    log:
+        f"{LOGS}/figure_single_deletion.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/single_deletion/figure.py"
