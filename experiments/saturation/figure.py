@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,8 @@ def plot_saturation(
     set_style()
     variants = list(dict.fromkeys(rows["variant"]))
     figure = Figure(figsize=(7.6, 2.5 + 1.25 * (1 + len(variants))))
-    upper, lower = figure.subfigures(2, 1, height_ratios=[2.6, 1.25 * (1 + len(variants))])
+    parts: Any = figure.subfigures(2, 1, height_ratios=[2.6, 1.25 * (1 + len(variants))])
+    upper, lower = parts
     panels = upper.subplots(1, 3, gridspec_kw={"wspace": 0.45, "bottom": 0.22, "top": 0.88})
     for variant, colour in zip(variants, sns.color_palette("colorblind"), strict=False):
         own = rows[rows["variant"] == variant]

@@ -47,7 +47,7 @@ class Settings(OnNetworks):
         ("alexnet",), description="nets to measure, among networks.use; they need training images"
     )
     grid: Several = Field(4, description="cells in each direction")
-    n_images: Several | None = Field(400, description="largest number of test images; null: all")
+    n_images: Several | None = Field(200, description="largest number of test images; null: all")
     batch_size: Count = Field(
         50, description="images attributed together; shards consist of whole batches"
     )
@@ -63,8 +63,15 @@ class Settings(OnNetworks):
             "expected_gradients",
             "gradient",
             "random",
+            "deeplift_rescale",
+            "deeplift_revealcancel",
+            "occlusion",
+            "grad_cam",
+            "guided_grad_cam",
+            "smooth_grad",
+            "deconvolution",
         ),
-        description="x_gradient: only for nets without biases",
+        description="x_gradient: only for nets without biases; grad_cam: of the last convolution",
     )
     n_steps: Count = Field(32, description="steps of IG")
     internal_batch_size: Count = Field(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -35,14 +38,18 @@ def plot_single_deletion(table: pd.DataFrame) -> Figure:
     of_nets = [part["method"].unique() for _, part in table.groupby(["network", "variant"])]
     names = printed_names([*max(of_nets, key=len), *table["method"]], "masking")
     table = table.assign(net=network_names(table), kind=variant_names(table))
-    networks, kinds = table["net"].unique(), table["kind"].unique()
+    networks, kinds = list(table["net"].unique()), list(table["kind"].unique())
     figure = Figure(figsize=(7.2, (0.55 + 0.3 * len(names)) * len(networks) + 0.4))
-    axes = figure.subplots(len(networks), len(DOMAINS), squeeze=False, sharex=True, sharey=True)
+    axes: Any = figure.subplots(
+        len(networks), len(DOMAINS), squeeze=False, sharex=True, sharey=True
+    )
     rows = {key: row for row, key in enumerate(names)}
     colours = dict(zip(kinds, sns.color_palette("colorblind"), strict=False))
-    for (network, domain, kind), part in table.groupby(["net", "domain", "kind"], sort=False):
-        axis = axes[list(networks).index(network), list(DOMAINS).index(domain)]
-        shift = 0.3 * (list(kinds).index(kind) - (len(kinds) - 1) / 2)
+    panels = itertools.product(networks, DOMAINS, kinds)
+    for network, domain, kind in panels:
+        chosen = (table["net"] == network) & (table["domain"] == domain) & (table["kind"] == kind)
+        part, axis = table[chosen], axes[networks.index(network)][list(DOMAINS).index(domain)]
+        shift = 0.3 * (kinds.index(kind) - (len(kinds) - 1) / 2)
         axis.errorbar(
             part["score"],
             part["method"].map(rows) + shift,

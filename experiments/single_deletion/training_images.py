@@ -59,7 +59,8 @@ class _Epoch(Batches):
 
     def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         inputs, labels = self._data.__getitems__(indices)
-        masks = grid_cells(*inputs.shape[-2:], self._grid)
+        height, width = inputs.shape[-2:]
+        masks = grid_cells(height, width, self._grid)
         masks = torch.cat([masks, torch.zeros_like(masks[:1])])
         deleted = masks[self._cells[torch.as_tensor(indices)]]
         return inputs.masked_fill(deleted, 0.0), labels

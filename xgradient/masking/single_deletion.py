@@ -106,7 +106,7 @@ def deletion_effects(
     check_callable(model)
     check_images(inputs)
     check_positive_integer("batch_size", batch_size)
-    cells = grid_cells(*inputs.shape[-2:], grid, inputs.device)
+    cells = grid_cells(inputs.shape[2], inputs.shape[3], grid, inputs.device)
     masked = Masked(model, inputs, target, additional_forward_args, output)
     substitute = expanded(inputs.new_zeros(()) if replacement is None else replacement, inputs)
     assert substitute is not None  # a replacement is always given
@@ -163,7 +163,8 @@ def single_deletion_score(effects: Tensor, attributions: Tensor) -> Tensor:
         )
     check_finite(effects.isfinite().all(1), "effects")
     check_finite(attributions.isfinite().flatten(1).all(1), "attributions")
-    cells = grid_cells(*attributions.shape[-2:], grid, attributions.device)
+    height, width = attributions.shape[2:]
+    cells = grid_cells(height, width, grid, attributions.device)
     sums = attributions.double().sum(1).flatten(1) @ cells.flatten(1).double().T
     ranks = [_ranks(values) for values in (effects.double(), sums)]
     first, second = (each - each.mean(1, keepdim=True) for each in ranks)
