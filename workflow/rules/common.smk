@@ -332,21 +332,22 @@ def nets_of(experiment):
     ]
 
 
-def net_files(experiment, name):
-    """One file for each net that an experiment measures."""
+def net_files(experiment, name, of=None):
+    """One file for each net that an experiment measures, or for the variants of one network."""
     return [
         f"{RESULTS}/{NETWORKS[network].dataset}/{network}-{variant}/{name}"
         for network, variant in nets_of(experiment)
+        if of in (None, network)
     ]
 
 
 def shards_of(experiment, suffix):
-    """The files of all shards of all nets of an experiment; evaluated when a job is planned, since
-    --set-scatter may change the number of shards."""
+    """The files of all shards of all nets of an experiment, or of the network of the job; evaluated
+    when a job is planned, since --set-scatter may change the number of shards."""
 
     def files(wildcards):
-        found = []
-        for pattern in net_files(experiment, f"{experiment}/{{scatteritem}}.{suffix}"):
+        found, name = [], f"{experiment}/{{scatteritem}}.{suffix}"
+        for pattern in net_files(experiment, name, wildcards.get("network")):
             found += getattr(gather, experiment)(pattern, allow_missing=True)
         return found
 

@@ -68,19 +68,10 @@ rule table_saturation:
         "../scripts/run_notebook.py"
 
 
-def saturation_of_network(suffix):
-    """The files of all shards of all variants of a net."""
-    return lambda wildcards: [
-        path
-        for path in shards_of("saturation", suffix)(wildcards)
-        if f"/{wildcards.network}-" in path
-    ]
-
-
 rule figure_saturation:
     input:
-        csv=saturation_of_network("csv"),
-        maps=saturation_of_network("safetensors"),
+        csv=shards_of("saturation", "csv"),
+        maps=shards_of("saturation", "safetensors"),
         code=code("saturation/figure"),
     output:
         **network_figure_outputs("saturation", "Saturated and fragile gradients"),

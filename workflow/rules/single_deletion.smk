@@ -4,10 +4,9 @@
 
 IN_DOMAIN = f"{NET}/single_deletion/in_domain"
 SINGLE_DELETION_SHARD = f"{NET}/single_deletion/{{scatteritem}}"
-
-
-def in_domain(wildcards):
-    return settings_of("single_deletion", wildcards.network)["in_domain"]
+FINE_TUNING = {
+    network: settings_of("single_deletion", network)["in_domain"] for network in NETWORKS
+}
 
 
 rule fine_tune_single_deletion:
@@ -37,7 +36,7 @@ rule fine_tune_single_deletion:
             lambda wildcards: {
                 "kind": "training",
                 "n_images": image_count(wildcards.dataset, "train"),
-                "n_steps": in_domain(wildcards)["epochs"],
+                "n_steps": FINE_TUNING[wildcards.network]["epochs"],
                 "batch_size": config["training"]["settings"]["batch_size"]
                 // config["training"]["settings"]["accumulate"],
                 "pixels": pixels_of(wildcards.network),
@@ -46,10 +45,10 @@ rule fine_tune_single_deletion:
         ),
     params:
         grid=lambda wildcards: settings_of("single_deletion", wildcards.network)["grid"],
-        share=lambda wildcards: in_domain(wildcards)["share"],
+        share=lambda wildcards: FINE_TUNING[wildcards.network]["share"],
         settings=lambda wildcards: {
             **config["training"]["settings"],
-            **{name: in_domain(wildcards)[name] for name in ("epochs", "learning_rate")},
+            **{name: FINE_TUNING[wildcards.network][name] for name in ("epochs", "learning_rate")},
         },
         precision=config["training"]["precision"],
         devices=config["training"]["devices"],
