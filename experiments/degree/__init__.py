@@ -1,0 +1,1 @@
+"""Nets of a degree of homogeneity above one."""

@@ -1,0 +1,62 @@
+"""Settings of the nets of higher degree."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from experiments.config_limits import n_training_images
+from experiments.degree.names import NETS
+from experiments.settings import Count, List, OneOf, Positive, Refusal, Section, part
+from experiments.shared_config import SharedConfig
+
+__all__ = ["Settings"]
+
+DATASET = "fashion_mnist"
+Net = Annotated[
+    str, OneOf(lambda: tuple(NETS), lambda key: f"{NETS[key].name}, degree {NETS[key].degree}")
+]
+
+
+class Training(Section):
+    """AdamW, one cycle of the learning rate."""
+
+    INLINE = True
+
+    epochs: Count = Field(1, description="passes over the training images")
+    batch_size: Count = Field(128, description="images per step")
+    learning_rate: Positive = Field(3e-3, description="largest of the cycle")
+
+
+class Settings(Section):
+    """Homogeneity of degree k > 1 (Hesse et al. 2021, Sec. 3, has k = 1)."""
+
+    POSITION = 35
+    SPLIT_DATASETS = (DATASET,)
+
+    nets: List[
+        Annotated[
+            str,
+            OneOf(lambda: tuple(NETS), lambda key: f"{NETS[key].name}, degree {NETS[key].degree}"),
+        ]
+    ] = Field(
+        ("squared_relu", "bilinear", "product", "quartic"),
+        description="trained on fashion_mnist",
+    )
+    n_images: Count | None = Field(64, description="largest number of test images; null: all")
+    batch_size: Count = Field(16, description="images attributed together")
+    n_steps: Count = Field(
+        8, description="steps of IG by the Gauss-Legendre rule, exact up to degree 2 × n_steps"
+    )
+    training: Training = part("of every net; the best epoch on the validation images is kept")
+
+    def check(self, config: SharedConfig) -> None:
+        """Check that there are enough images for a batch."""
+        n_images = n_training_images(config, DATASET)
+        if n_images is not None and n_images < self.training.batch_size:
+            raise Refusal(
+                f"is {self.training.batch_size}, but there are only {n_images} training images of "
+                f"{DATASET}: lower it",
+                "training.batch_size",
+            )
