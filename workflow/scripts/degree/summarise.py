@@ -5,6 +5,7 @@ import pandas as pd
 from experiments.degree.summary import summarise
 from experiments.job import Job
 from experiments.tables import read_measurements
+from experiments.writing import write_csv
 
 with Job(snakemake):
     table = [
@@ -13,4 +14,4 @@ with Job(snakemake):
             snakemake.params.degrees.items(), snakemake.input.csv, strict=True
         )
     ]
-    pd.DataFrame(table).to_csv(snakemake.output.csv, index=False)
+    write_csv(snakemake.output.csv, pd.DataFrame(table))

@@ -9,6 +9,7 @@ from experiments.job import Job
 from experiments.networks.checkpoints import build_network, save_model
 from experiments.networks.parallel_training import train_network
 from experiments.networks.settings import TrainingSettings
+from experiments.writing import write_csv
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
@@ -19,6 +20,6 @@ with Job(snakemake) as job:
         model, train, validation, settings, job.seed, job.device, progress=job.label
     )
     history = pd.DataFrame(result.history)
-    history.to_csv(snakemake.output.history, index=False, float_format="%.6g")
+    write_csv(snakemake.output.history, history, float_format="%.6g")
     facts = job.facts([files.train, files.validation], lightning_fabric=version("lightning-fabric"))
     save_model(model, snakemake.output.model, params.builder, {}, facts)

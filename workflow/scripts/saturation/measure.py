@@ -11,6 +11,7 @@ from experiments.networks.image_network import load_network
 from experiments.saturation.run import COLUMNS, measure
 from experiments.shards import shard_of
 from experiments.tables import label_rows
+from experiments.writing import write_csv
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
@@ -21,7 +22,7 @@ with Job(snakemake) as job:
     rows, maps = measure(network.model, data, chosen, params.settings, job.seed, job.progress)
     facts = job.facts([files.model, files.images])
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    label_rows(table, **params.labels).to_csv(snakemake.output.table, index=False)
+    write_csv(snakemake.output.table, label_rows(table, **params.labels))
     classes = json.dumps(data.class_names(chosen))
     save_tensors(snakemake.output.maps, maps, facts, classes=classes)
     job.write_facts(snakemake.output.facts, [files.model, files.images])

@@ -10,6 +10,7 @@ from experiments.networks.parallel_training import train_network
 from experiments.networks.resumption import discard_checkpoint
 from experiments.networks.settings import TrainingSettings
 from experiments.single_deletion.training_images import WithDeletedCells
+from experiments.writing import write_csv
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
@@ -41,7 +42,7 @@ with Job(snakemake) as job:
     # Of the processes of several machines, each of which runs this script, one writes.
     if result.rank == 0:
         history = pd.DataFrame(result.history).dropna(axis="columns", how="all")
-        history.to_csv(snakemake.output.history, index=False, float_format="%.6g")
+        write_csv(snakemake.output.history, history, float_format="%.6g")
         facts = job.facts([files.model, files.train])
         save_model(
             model,

@@ -9,6 +9,7 @@ from experiments.networks.image_network import load_network
 from experiments.shards import blocks_of, shard_of
 from experiments.single_deletion.run import COLUMNS, measure
 from experiments.tables import label_rows
+from experiments.writing import write_csv
 
 with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
@@ -28,5 +29,5 @@ with Job(snakemake) as job:
         job.progress,
     )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    label_rows(table, **params.labels).to_csv(snakemake.output.table, index=False)
+    write_csv(snakemake.output.table, label_rows(table, **params.labels))
     job.write_facts(snakemake.output.facts, [files.original, files.in_domain, files.images])
