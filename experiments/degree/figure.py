@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def plot_degree(maps: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     for row, (key, drawn) in enumerate(maps.items()):
         axes[row, 0].imshow(drawn["image"], cmap="gray", vmin=0, vmax=1)
         net = NETS[key]
-        axes[row, 0].set_ylabel(f"{net.name}\nk = {net.degree}", fontsize=8)
+        axes[row, 0].set_ylabel(f"{fill(net.name, width=14)}\nk = {net.degree}", fontsize=8)
         largest = np.abs(drawn["ig"]).max() or 1.0
         for column, name in enumerate(_COLUMNS, start=1):
             axes[row, column].imshow(drawn[name] / largest, cmap="seismic", vmin=-1, vmax=1)

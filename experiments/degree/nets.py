@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from xgradient.models.pooling import MaxPool2d
+
 __all__ = ["bilinear", "product", "quartic", "squared_relu"]
 
 _WIDTH = 16
@@ -58,10 +60,10 @@ def _features(in_channels: int) -> list[nn.Module]:
     return [
         _convolution(in_channels, _WIDTH),
         nn.ReLU(),
-        nn.MaxPool2d(2),
+        MaxPool2d(2),
         _convolution(_WIDTH, 2 * _WIDTH),
         nn.ReLU(),
-        nn.MaxPool2d(2),
+        MaxPool2d(2),
     ]
 
 
