@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
 from experiments.data.tensors import ImageTensors
 from experiments.degree.figure import plot_degree
@@ -13,6 +14,7 @@ from experiments.degree.run import COLUMNS, example_maps, measure
 from experiments.degree.summary import summarise
 from experiments.networks.checkpoints import build_network
 from xgradient.attribution import x_gradient
+from xgradient.models.pooling import MaxPool2d
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +68,10 @@ def test_rows_hold_the_closed_form_and_what_is_missing_without_k(key, data):
 
 
 @pytest.mark.parametrize("key", NETS)
-def test_flat_parts_of_an_image_have_no_arbitrary_gradient(key, data):
-    """Maxima of equal values: their choice must not depend on the last bit, and so on the scale."""
-    flat = ImageTensors(data.images.clamp(0, 100) // 100 * 255, data.labels, [0.3], [0.35])
-    rows = measure(net_of(key), NETS[key].degree, flat, [range(5)], 8, lambda items, _: items)
-    assert pd.DataFrame(rows)["closed_form_percent"].max() < 1e-9
+def test_rounding_does_not_choose_the_maxima(key):
+    """On flat backgrounds the last bit would, and the choice would change with the scale."""
+    pools = [module for module in net_of(key).modules() if isinstance(module, nn.MaxPool2d)]
+    assert pools and all(isinstance(pool, MaxPool2d) for pool in pools)
 
 
 def test_too_few_steps_for_the_degree_are_seen(data):
