@@ -377,6 +377,7 @@ class _Plan:
         """Plan the shards of a measurement; each of them reads the net."""
         jobs = self._n_shards(experiment)
         model = _model_bytes(self._nets[network], variant)
+        size = self._settings(experiment, network).get("batch_size", 1)
         return Planned(
             rule,
             f"{network}-{variant}",
@@ -385,9 +386,7 @@ class _Plan:
             network,
             read=read + self._pixels(network, done.images) + jobs * model,
             shared_by=experiment,
-            blocks=math.ceil(
-                done.images / self._settings(experiment, network).get("batch_size", 1)
-            ),
+            blocks=math.ceil(done.images / size),
             **files,
         )
 

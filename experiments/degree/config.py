@@ -20,13 +20,12 @@ Net = Annotated[
 
 
 class Training(Section):
-    """AdamW, one cycle of the learning rate."""
+    """Of the nets, with the other settings of `training`."""
 
     INLINE = True
 
     epochs: Count = Field(1, description="passes over the training images")
-    batch_size: Count = Field(128, description="images per step")
-    learning_rate: Positive = Field(3e-3, description="largest of the cycle")
+    learning_rate: Positive = Field(3e-3, description="largest of the schedule")
 
 
 class Settings(Section):
@@ -53,10 +52,16 @@ class Settings(Section):
 
     def check(self, config: SharedConfig) -> None:
         """Check that there are enough images for a batch."""
-        n_images = n_training_images(config, DATASET)
-        if n_images is not None and n_images < self.training.batch_size:
+        networks = config.networks.used.values()
+        if any(net.dataset == DATASET and net.is_trained for net in networks):
+            return  # These have as many, and their check names the key.
+        n_images, batch_size = (
+            n_training_images(config, DATASET),
+            config.training.settings.batch_size,
+        )
+        if n_images is not None and n_images < batch_size:
             raise Refusal(
-                f"is {self.training.batch_size}, but there are only {n_images} training images of "
-                f"{DATASET}: lower it",
-                "training.batch_size",
+                f"are trained in batches of {batch_size}, but there are only {n_images} training "
+                f"images of {DATASET}: lower training.settings.batch_size",
+                "nets",
             )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from experiments.config import check_config
+from experiments.degree.names import NETS as DEGREE_NETS
 from experiments.dependencies import code_digest, import_closure
 from experiments.networks.architectures import architecture, architectures
 from tests.oracles import imports
@@ -300,6 +301,8 @@ def named(job):
             names.add(architecture(key).builder)
         if re.search(r"genomics/\w+/model\.safetensors$", path):
             names.add(architectures()["genomics_convnet"].builder)
+        if match := re.search(r"degree/(\w+)/model\.safetensors$", path):
+            names.add(DEGREE_NETS[match[1]].builder)
     methods = job["methods"] if isinstance(job["methods"], dict) else {}
     for entry in methods.values():
         # The attribution maps have methods by variant.

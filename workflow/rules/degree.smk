@@ -36,13 +36,13 @@ rule train_degree:
                 "kind": "training",
                 "n_images": image_count("fashion_mnist", "train"),
                 "n_steps": DEGREE["training"]["epochs"],
-                "batch_size": DEGREE["training"]["batch_size"],
+                "batch_size": config["training"]["settings"]["batch_size"],
                 "pixels": 28**2,
             }
         ),
     params:
         builder=lambda wildcards: DEGREE_NETS[wildcards.net].builder,
-        settings=DEGREE["training"],
+        settings={**config["training"]["settings"], **DEGREE["training"]},
         seed=seed("train_degree"),
         device=config["device"],
     script:
