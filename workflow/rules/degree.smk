@@ -11,7 +11,6 @@ rule train_degree:
     input:
         train=DEGREE_SPLITS["train"],
         validation=DEGREE_SPLITS["validation"],
-        code=code("degree/train", named=lambda wildcards: [DEGREE_NETS[wildcards.net].builder]),
     output:
         model=f"{DEGREE_NET}/model.safetensors",
         history=report(
@@ -41,6 +40,7 @@ rule train_degree:
             }
         ),
     params:
+        code=code("degree/train", named=lambda wildcards: [DEGREE_NETS[wildcards.net].builder]),
         builder=lambda wildcards: DEGREE_NETS[wildcards.net].builder,
         settings={**config["training"]["settings"], **DEGREE["training"]},
         seed=seed("train_degree"),
@@ -53,7 +53,6 @@ rule measure_degree:
     input:
         model=rules.train_degree.output.model,
         test=DEGREE_SPLITS["test"],
-        code=code("degree/measure", named=lambda wildcards: [DEGREE_NETS[wildcards.net].builder]),
     output:
         table=f"{DEGREE_NET}/differences.csv",
         maps=f"{DEGREE_NET}/maps.safetensors",
@@ -77,6 +76,7 @@ rule measure_degree:
         ),
     params:
         **part_of("degree", "n_images", "batch_size", "n_steps"),
+        code=code("degree/measure", named=lambda wildcards: [DEGREE_NETS[wildcards.net].builder]),
         degree=lambda wildcards: DEGREE_NETS[wildcards.net].degree,
         device=config["device"],
     script:
@@ -86,7 +86,6 @@ rule measure_degree:
 rule summarise_degree:
     input:
         csv=expand(rules.measure_degree.output.table, net=DEGREE["nets"]),
-        code=code("degree/summarise"),
     output:
         csv=csv_output("degree", "Degree above one"),
     log:
@@ -94,6 +93,7 @@ rule summarise_degree:
     conda:
         ENVIRONMENT
     params:
+        code=code("degree/summarise"),
         degrees={net: DEGREE_NETS[net].degree for net in DEGREE["nets"]},
     script:
         "../scripts/degree/summarise.py"
@@ -105,13 +105,14 @@ rule table_degree:
         facts=expand(rules.measure_degree.output.facts, net=DEGREE["nets"]),
         claims=CLAIMS,
         notebook=notebook("degree"),
-        code=code("run_notebook", notebook="degree"),
     output:
         **notebook_outputs("degree", "Degree above one"),
     log:
         f"{LOGS}/table_degree.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("run_notebook", notebook="degree"),
     script:
         "../scripts/run_notebook.py"
 
@@ -119,7 +120,6 @@ rule table_degree:
 rule figure_degree:
     input:
         maps=expand(rules.measure_degree.output.maps, net=DEGREE["nets"]),
-        code=code("degree/figure"),
     output:
         **figure_outputs("degree", "Degree above one"),
     log:
@@ -127,6 +127,7 @@ rule figure_degree:
     conda:
         ENVIRONMENT
     params:
+        code=code("degree/figure"),
         nets=DEGREE["nets"],
     script:
         "../scripts/degree/figure.py"

@@ -9,7 +9,6 @@ rule measure_saturation:
     input:
         model=f"{NET}/model.safetensors",
         images=test_images,
-        code=code("saturation/measure", named=builder),
     output:
         table=f"{SATURATION_SHARD}.csv",
         maps=f"{SATURATION_SHARD}.safetensors",
@@ -26,6 +25,7 @@ rule measure_saturation:
             measuring("saturation", lambda wildcards, *known: passes.saturation(*known), batch="")
         ),
     params:
+        code=code("saturation/measure", named=builder),
         labels=labels_of,
         settings=of_network("saturation", "n_images", "n_points", "walk", "shown"),
         # The same walks for all nets of a data set.
@@ -38,7 +38,6 @@ rule measure_saturation:
 rule summarise_saturation:
     input:
         csv=shards_of("saturation", "csv"),
-        code=code("summarise", named=lambda wildcards: ["experiments.saturation.summary:summarise"]),
     output:
         csv=csv_output("saturation", "Saturated and fragile gradients"),
     log:
@@ -46,6 +45,7 @@ rule summarise_saturation:
     conda:
         ENVIRONMENT
     params:
+        code=code("summarise", named=lambda wildcards: ["experiments.saturation.summary:summarise"]),
         summary="experiments.saturation.summary:summarise",
     script:
         "../scripts/summarise.py"
@@ -57,13 +57,14 @@ rule table_saturation:
         facts=shards_of("saturation", "json"),
         claims=CLAIMS,
         notebook=notebook("saturation"),
-        code=code("run_notebook", notebook="saturation"),
     output:
         **notebook_outputs("saturation", "Saturated and fragile gradients"),
     log:
         f"{LOGS}/table_saturation.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("run_notebook", notebook="saturation"),
     script:
         "../scripts/run_notebook.py"
 
@@ -72,7 +73,6 @@ rule figure_saturation:
     input:
         csv=shards_of("saturation", "csv"),
         maps=shards_of("saturation", "safetensors"),
-        code=code("saturation/figure"),
     output:
         **network_figure_outputs("saturation", "Saturated and fragile gradients"),
     log:
@@ -80,6 +80,7 @@ rule figure_saturation:
     conda:
         ENVIRONMENT
     params:
+        code=code("saturation/figure"),
         shown=lambda wildcards: settings_of("saturation", wildcards.network)["shown"],
     script:
         "../scripts/saturation/figure.py"

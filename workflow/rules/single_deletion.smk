@@ -13,7 +13,6 @@ rule fine_tune_single_deletion:
     input:
         model=f"{NET}/model.safetensors",
         train=lambda wildcards: training_images(wildcards.dataset),
-        code=code("single_deletion/fine_tune", named=builder),
     output:
         model=f"{IN_DOMAIN}/model.safetensors",
         history=report(
@@ -44,6 +43,7 @@ rule fine_tune_single_deletion:
             GPU * config["training"]["devices"],
         ),
     params:
+        code=code("single_deletion/fine_tune", named=builder),
         grid=lambda wildcards: settings_of("single_deletion", wildcards.network)["grid"],
         share=lambda wildcards: FINE_TUNING[wildcards.network]["share"],
         settings=lambda wildcards: {
@@ -67,13 +67,6 @@ rule measure_single_deletion:
         in_domain=rules.fine_tune_single_deletion.output.model,
         images=test_images,
         references=references,
-        code=code(
-            "single_deletion/measure",
-            named=lambda wildcards: [
-                *builder(wildcards),
-                *functions("single_deletion", wildcards.network, wildcards.variant),
-            ],
-        ),
     output:
         table=f"{SINGLE_DELETION_SHARD}.csv",
         facts=f"{SINGLE_DELETION_SHARD}.json",
@@ -101,6 +94,13 @@ rule measure_single_deletion:
             )
         ),
     params:
+        code=code(
+            "single_deletion/measure",
+            named=lambda wildcards: [
+                *builder(wildcards),
+                *functions("single_deletion", wildcards.network, wildcards.variant),
+            ],
+        ),
         methods=lambda wildcards: calls("single_deletion", wildcards.network, wildcards.variant),
         labels=labels_of,
         settings=of_network(
@@ -116,9 +116,6 @@ rule measure_single_deletion:
 rule summarise_single_deletion:
     input:
         csv=shards_of("single_deletion", "csv"),
-        code=code(
-            "summarise", named=lambda wildcards: ["experiments.single_deletion.summary:summarise"]
-        ),
     output:
         csv=csv_output("single_deletion", "Single deletion"),
     log:
@@ -126,6 +123,9 @@ rule summarise_single_deletion:
     conda:
         ENVIRONMENT
     params:
+        code=code(
+            "summarise", named=lambda wildcards: ["experiments.single_deletion.summary:summarise"]
+        ),
         summary="experiments.single_deletion.summary:summarise",
         arguments={
             **config["single_deletion"]["bootstrap"],
@@ -141,13 +141,14 @@ rule table_single_deletion:
         facts=shards_of("single_deletion", "json"),
         claims=CLAIMS,
         notebook=notebook("single_deletion"),
-        code=code("run_notebook", notebook="single_deletion"),
     output:
         **notebook_outputs("single_deletion", "Single deletion"),
     log:
         f"{LOGS}/table_single_deletion.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("run_notebook", notebook="single_deletion"),
     script:
         "../scripts/run_notebook.py"
 
@@ -155,12 +156,13 @@ rule table_single_deletion:
 rule figure_single_deletion:
     input:
         table=rules.summarise_single_deletion.output.csv,
-        code=code("single_deletion/figure"),
     output:
         **figure_outputs("single_deletion", "Single deletion"),
     log:
         f"{LOGS}/figure_single_deletion.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("single_deletion/figure"),
     script:
         "../scripts/single_deletion/figure.py"
