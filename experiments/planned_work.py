@@ -9,19 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from experiments import work
 from experiments.methods import method
-from experiments.networks.architectures import architecture
-from experiments.networks.config import Network
-from experiments.networks.origin import released
+from experiments.model_files import image_shape, model_bytes, origin
 from experiments.settings import OnNetworks, catalogue
 from experiments.shared_config import SharedConfig
 from experiments.work import Work
 
-__all__ = ["Planned", "image_shape", "planned_work", "split_sizes", "store_bytes"]
+__all__ = ["Planned", "planned_work", "split_sizes", "store_bytes"]
 
 _FLOAT, _LABEL = 4, 8
 _METRICS = 6
@@ -96,26 +93,6 @@ def split_sizes(config: SharedConfig, dataset: str) -> dict[str, int]:
         split: size if limit is None or split == "validation" else min(size, limit)
         for split, size in sizes.items()
     }
-
-
-def image_shape(network: Network) -> tuple[int, int, int]:
-    """Return channels, height and width of the images that a net takes.
-
-    Raises
-    ------
-    ValueError
-        If they have the size of their files.
-    """
-    images = catalogue()[network.dataset].images
-    if images is not None and images.FORM == "idx":
-        return (1, *images.shape)  # type: ignore[union-attr]
-    crop = network.space.crop
-    if crop is None:
-        raise ValueError(
-            f"images of {network.dataset} have the size of their files: give the network a "
-            "preprocessing with a crop"
-        )
-    return 3, crop, crop
 
 
 def store_bytes(n_images: int, shape: Sequence[int]) -> int:
@@ -229,7 +206,7 @@ class _Plan:
             rules: dict[str, tuple[str, str | None]] = {}
             for variant in ("x", "stripped", "regular", "pretrained"):
                 if variant in wanted:
-                    rules[variant] = rule, start = _origin(net, variant)
+                    rules[variant] = rule, start = origin(net, variant)
                     if start is not None:
                         wanted.add(start)
             for variant, (rule, start) in reversed(rules.items()):
@@ -237,13 +214,13 @@ class _Plan:
 
     def _model(self, name: str, variant: str, rule: str, start: str | None) -> Planned:
         net = self._nets[name]
-        read = 0 if start is None else _model_bytes(net, start)
-        written = _model_bytes(net, variant)
+        read = 0 if start is None else model_bytes(net, start)
+        written = model_bytes(net, variant)
         if rule != "train":
             return Planned(rule, f"{name}-{variant}", read=read, written=written)
         sizes, settings = self._sizes(name), self._config.training.settings
         schedule = net.x if variant == "x" else net.regular
-        assert schedule is not None  # as _origin says
+        assert schedule is not None  # as origin says
         trained = work.training(
             settings.model_dump(), schedule.epochs, sizes["train"], sizes["validation"]
         )
@@ -268,7 +245,7 @@ class _Plan:
         if experiment == "single_deletion":
             settings = {**settings, "methods": _methods(settings, variant)}
             # Of the net in-domain.
-            read = self._n_shards(experiment) * _model_bytes(self._nets[network], variant)
+            read = self._n_shards(experiment) * model_bytes(self._nets[network], variant)
         done = getattr(work, experiment)(settings, self._sizes(network)["test"])
         return self._shared(f"measure_{experiment}", experiment, network, variant, done, read)
 
@@ -277,7 +254,7 @@ class _Plan:
         net, settings = self._nets[network], self._config.training.settings
         epochs = self._settings("single_deletion", network)["in_domain"]["epochs"]
         done = work.training(settings.model_dump(), epochs, self._sizes(network)["train"], 0)
-        model = _model_bytes(net, variant)
+        model = model_bytes(net, variant)
         from_files = catalogue()[net.dataset].image_form != "idx"
         return Planned(
             "fine_tune_single_deletion",
@@ -297,7 +274,7 @@ class _Plan:
         channels, height, width = image_shape(self._nets[network])
         maps = len(settings["alphas"]) * (channels + len(methods))
         jobs = self._n_shards("attribution_maps")
-        models = sum(_model_bytes(self._nets[network], variant) for variant in variants)
+        models = sum(model_bytes(self._nets[network], variant) for variant in variants)
         return Planned(
             "measure_attribution_maps",
             network,
@@ -360,7 +337,7 @@ class _Plan:
             done,
             network=network,
             decoded=done.references if from_files else 0,
-            read=self._pixels(network, done.images) + _model_bytes(net, variant),
+            read=self._pixels(network, done.images) + model_bytes(net, variant),
             written=_FLOAT * examples["n_images"] * numbers,
         )
 
@@ -376,7 +353,7 @@ class _Plan:
     ) -> Planned:
         """Plan the shards of a measurement; each of them reads the net."""
         jobs = self._n_shards(experiment)
-        model = _model_bytes(self._nets[network], variant)
+        model = model_bytes(self._nets[network], variant)
         size = self._settings(experiment, network).get("batch_size", 1)
         return Planned(
             rule,
@@ -404,49 +381,3 @@ def _methods(settings: Mapping[str, Any], variant: str) -> list[str]:
     return [
         key for key in settings["methods"] if variant != "regular" or not method(key).homogeneous
     ]
-
-
-def _origin(net: Network, variant: str) -> tuple[str, str | None]:
-    """Return the rule that makes a variant, and the variant that it starts from."""
-    if variant == "x" and net.x is not None:
-        return "train", "stripped" if net.x.init == "stripped" else None
-    if variant == "stripped" or (variant == "x" and not net.has_x_weights):
-        return "strip_biases", "regular"
-    if variant == "regular" and net.regular is not None:
-        return "train", None if net.weights is None else "pretrained"
-    return "read_weights", None
-
-
-def _model_bytes(net: Network, variant: str) -> int:
-    """Return the bytes of the tensors of a model file."""
-    kind, (rule, start) = architecture(str(net.architecture)), _origin(net, variant)
-    if net.weights is None:
-        classes = catalogue()[net.dataset].n_classes
-    else:
-        # Training keeps the classes of the net that it starts from.
-        source = released(net, variant if rule == "read_weights" else "regular")
-        keep = source["keep"]
-        classes = source["num_classes"] if keep is None else len(keep)
-    arguments = {
-        **kind.arguments,
-        "in_channels": image_shape(net)[0],
-        "bias": variant not in ("x", "stripped"),
-        "num_classes": classes,
-        **{name: getattr(net, name) for name in kind.options},
-        **(kind.stripped if rule == "strip_biases" or start == "stripped" else {}),
-        # Nets of torchvision are kept without their BatchNorm.
-        **({"folded": True} if "name" in kind.arguments else {}),
-    }
-    return _tensor_bytes(kind.builder, tuple(sorted(arguments.items())))
-
-
-@cache
-def _tensor_bytes(builder: str, arguments: tuple[tuple[str, Any], ...]) -> int:
-    # Imported here, as it takes longer than all the rest.
-    import torch
-
-    from experiments.networks.checkpoints import build_network
-
-    with torch.device("meta"):
-        model = build_network(builder, dict(arguments))
-    return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
