@@ -1,7 +1,7 @@
 """All jobs of a configuration that run a net or move images, with their work and their files.
 
 The rules of ``workflow/rules`` in numbers, without Snakemake: one entry for each rule and net. The
-small nets of `digit_conversion`, `genomics` and `attribution_prior` are left out.
+small nets of `degree`, `digit_conversion`, `genomics` and `attribution_prior` are left out.
 """
 
 from __future__ import annotations
