@@ -61,14 +61,14 @@ def test_a_shard_asks_for_its_share_of_the_time(planned):
     (other,) = {said["runtime"] for said in whole.values()}
     shards = of_alexnet(planned["attribute_masking"])
     assert len(shards) == 8 and all("of-4" in name for name in shards)
-    # 250 images and 128 steps per shard, with biases in float32 and else in float64; 128 images and
-    # 128 steps of the other rule.
+    # 250 images, 128 steps and about 50 passes of other methods per shard, with biases in float32
+    # and else in float64; 128 images and 128 steps of the other rule.
     regular, x = (
         {said["runtime"] for name, said in shards.items() if f"variant={variant}" in name}
         for variant in ("regular", "x")
     )
     assert len(regular) == len(x) == 1
-    assert other < regular.pop() < x.pop() < 10 + 4 * (other - 10)
+    assert other < regular.pop() < x.pop() < 10 + 5 * (other - 10)
 
 
 def test_the_profile_groups_rules_that_exist(root):
