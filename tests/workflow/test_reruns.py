@@ -168,6 +168,7 @@ def test_a_method_is_applied_again_by_the_experiments_that_have_it(project):
         "measure_axioms",
         "measure_digit_conversion",
         "measure_ig_convergence",
+        "measure_saturation",
         "measure_toys",
     }
     assert not [rule for rule in rules if rule.startswith(("train", "strip", "prepare"))]
@@ -258,7 +259,9 @@ def test_another_bootstrap_measures_nothing(project):
 
 def test_a_net_more_or_less_in_an_experiment_measures_no_other(project):
     rules = set(project.out_of_date(accuracy={"networks": ["alexnet"]}))
-    assert rules == {"summarise_accuracy", "table_accuracy"} | JUDGED | CONFIGURED
+    assert (
+        rules == {"summarise_accuracy", "table_accuracy", "figure_accuracy"} | JUDGED | CONFIGURED
+    )
 
 
 def test_dropout_concerns_the_nets_that_have_it_and_are_trained(project):

@@ -42,7 +42,8 @@ rule train_degree:
     params:
         code=code("degree/train", named=lambda wildcards: [DEGREE_NETS[wildcards.net].builder]),
         builder=lambda wildcards: DEGREE_NETS[wildcards.net].builder,
-        settings={**config["training"]["settings"], **DEGREE["training"]},
+        settings=settings_of_training(DEGREE["training"]),
+        workers=untracked(config["training"]["settings"]["workers"]),
         seed=seed("train_degree"),
         device=config["device"],
     script:

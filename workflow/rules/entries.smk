@@ -58,6 +58,11 @@ def net_arguments(wildcards):
 def training_settings(wildcards):
     schedule = getattr(entry_of(wildcards), variant_of(wildcards)).model_dump(mode="json")
     schedule.pop("init", None)
+    return settings_of_training(schedule)
+
+
+def settings_of_training(schedule):
+    """What all trainings share, with what one has of its own."""
     settings = {**config["training"]["settings"], **schedule}
     # Of no use to the others.
     if settings["schedule"] != "step":

@@ -46,15 +46,15 @@ rule fine_tune_single_deletion:
         code=code("single_deletion/fine_tune", named=builder),
         grid=lambda wildcards: settings_of("single_deletion", wildcards.network)["grid"],
         share=lambda wildcards: FINE_TUNING[wildcards.network]["share"],
-        settings=lambda wildcards: {
-            **config["training"]["settings"],
-            **{name: FINE_TUNING[wildcards.network][name] for name in ("epochs", "learning_rate")},
-        },
+        settings=lambda wildcards: settings_of_training(
+            {name: FINE_TUNING[wildcards.network][name] for name in ("epochs", "learning_rate")}
+        ),
+        workers=untracked(config["training"]["settings"]["workers"]),
         precision=config["training"]["precision"],
         devices=config["training"]["devices"],
         nodes=config["training"]["nodes"],
-        checkpoint_minutes=config["training"]["checkpoint_minutes"],
-        checkpoint=f"{IN_DOMAIN}/training.ckpt",
+        checkpoint_minutes=untracked(config["training"]["checkpoint_minutes"]),
+        checkpoint=lambda wildcards, output: next_to(output.model, "training.ckpt"),
         seed=seed("single_deletion", "fine-tuning"),
         device=config["device"],
     script:
@@ -103,8 +103,16 @@ rule measure_single_deletion:
         ),
         methods=lambda wildcards: calls("single_deletion", wildcards.network, wildcards.variant),
         labels=labels_of,
-        settings=of_network(
-            "single_deletion", "precision", "n_images", "batch_size", "grid", "masked_batch_size"
+        settings=lambda wildcards: in_precision(
+            wildcards.variant,
+            of_network(
+                "single_deletion",
+                "precision",
+                "n_images",
+                "batch_size",
+                "grid",
+                "masked_batch_size",
+            )(wildcards),
         ),
         # The same draws for all nets of a data set.
         seed=lambda wildcards: job_seed(config["seed"], "single_deletion", wildcards.dataset),

@@ -15,7 +15,7 @@ with Job(snakemake) as job:
     files, params = snakemake.input, snakemake.params
     model = build_network(params.builder, {})
     train, validation = (load_split(path) for path in (files.train, files.validation))
-    settings = TrainingSettings(**params.settings)
+    settings = TrainingSettings.from_mapping({**params.settings, "workers": params.workers})
     result = train_network(
         model, train, validation, settings, job.seed, job.device, progress=job.label
     )

@@ -23,7 +23,7 @@ with Job(snakemake) as job:
         WithDeletedCells(images, **deleted),
         # Of a fixed length: the best epoch on complete images may be the one before it began.
         None,
-        TrainingSettings.from_mapping(params.settings),
+        TrainingSettings.from_mapping({**params.settings, "workers": params.workers}),
         job.seed,
         job.device,
         params.precision,

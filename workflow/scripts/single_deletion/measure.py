@@ -25,7 +25,7 @@ with Job(snakemake) as job:
         load_attributions(params.methods),
         settings,
         job.seed,
-        getattr(torch, settings["precision"][wildcards.variant]),
+        getattr(torch, settings["precision"]),
         job.progress,
     )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
