@@ -17,7 +17,7 @@ ifneq ($(shell folder="$${XDG_CACHE_HOME:-$${HOME:-/dev/null}/.cache}/snakemake"
 export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: all setup config lint types unit docs smoke test test-peers test-slurm test-repeat test-faults test-container benchmark clean
+.PHONY: all setup config lint types unit coverage docs smoke test test-peers test-slurm test-repeat test-faults test-container benchmark clean
 
 # As a module: the first line of .venv/bin/snakemake cannot name every path, nor one that has changed.
 all: setup
@@ -67,7 +67,7 @@ types: setup
 
 unit: setup
 	$(BIN)/python -m pytest tests --ignore=tests/pipeline --ignore=tests/slurm --ignore=tests/repeat \
-	  --ignore=tests/faults --ignore=tests/container --numprocesses auto --dist worksteal --cov
+	  --ignore=tests/faults --ignore=tests/container --numprocesses auto --dist worksteal $(COVERAGE)
 
 # Warnings are errors. The unit tests build it as well, and run the code of its pages.
 docs: setup
@@ -77,6 +77,10 @@ docs: setup
 smoke: setup
 	$(BIN)/python -m snakemake --cores $(CORES) --configfile config/smoke.yaml
 	$(BIN)/python -m pytest tests/pipeline
+
+# The same with what they cover of xgradient and experiments, which takes longer.
+coverage:
+	$(MAKE) --no-print-directory unit COVERAGE=--cov
 
 test: lint unit smoke
 

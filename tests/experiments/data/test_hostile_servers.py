@@ -93,21 +93,21 @@ def test_a_redirect_to_another_source_is_followed_and_its_own_body_is_not_read(s
     server.answers.update({"good": endless, "elsewhere": body(GOOD)})
     start = time.monotonic()
     fetch_dataset(make_dataset(server.source()), tmp_path, **FAST)
-    assert time.monotonic() - start < 2 and (tmp_path / "good").read_bytes() == GOOD
+    assert time.monotonic() - start < 10 and (tmp_path / "good").read_bytes() == GOOD
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (drip_raw(b"", b"H", 3), "does not answer within 0.3 s"),
-        (drip_raw(OK + b"X: ", b"y", 3), "does not answer within 0.3 s"),
-        (drip_raw(OK, b"X: y\r\n", 3), "does not answer within 0.3 s"),
-        (drip_raw(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 3), "does not answer within 0.3 s"),
-        (drip_raw(OK + b"Content-Length: 102400\r\n\r\n", b"x", 3), "is too slow"),
-        (drip_raw(OK + b"\r\n", b"x", 3), "is too slow"),
-        (drip_raw(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0", 3), "no data for"),
-        (drip_raw(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", 3), "is too slow"),
-        (drip_raw(OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n", 3), "no data for"),
+        (drip_raw(b"", b"H", 12), "does not answer within 0.3 s"),
+        (drip_raw(OK + b"X: ", b"y", 12), "does not answer within 0.3 s"),
+        (drip_raw(OK, b"X: y\r\n", 12), "does not answer within 0.3 s"),
+        (drip_raw(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 12), "does not answer within 0.3 s"),
+        (drip_raw(OK + b"Content-Length: 102400\r\n\r\n", b"x", 12), "is too slow"),
+        (drip_raw(OK + b"\r\n", b"x", 12), "is too slow"),
+        (drip_raw(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0", 12), "no data for"),
+        (drip_raw(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", 12), "is too slow"),
+        (drip_raw(OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n", 12), "no data for"),
     ],
     ids=["status", "header", "headers", "continue", "body", "no length", "size", "chunks", "end"],
 )
@@ -120,7 +120,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_left(server, sources, tmp_pa
         fetch_dataset(make_dataset(sources[0]), tmp_path / "alone", **quick)
     assert said in str(caught.value) and leftovers(tmp_path / "alone") == []
     fetch_dataset(make_dataset(*sources), tmp_path / "both", **quick)
-    assert time.monotonic() - start < 2.5
+    assert time.monotonic() - start < 10
 
 
 def test_a_slow_transfer_that_goes_on_is_not_left(server, tmp_path):
@@ -232,8 +232,10 @@ def test_reasons_are_one_printable_line():
 
 
 def test_a_compressed_answer_that_never_ends_is_cut(server, tmp_path):
-    server.answers["good"] = drip_raw(OK + b"\r\n" + gzip.compress(b"x")[:10], b"\x00" * 1000, 3, 0)
+    server.answers["good"] = drip_raw(
+        OK + b"\r\n" + gzip.compress(b"x")[:10], b"\x00" * 1000, 12, 0
+    )
     start = time.monotonic()
     with pytest.raises(FetchError):
         fetch_dataset(make_dataset(server.source("gzip")), tmp_path, **{**FAST, "retries": 0})
-    assert time.monotonic() - start < 2.5 and leftovers(tmp_path) == []
+    assert time.monotonic() - start < 10 and leftovers(tmp_path) == []
