@@ -14,12 +14,14 @@ from experiments.planned_work import planned_work
 # Small networks of their own, which no estimate is needed for.
 WITHOUT_ESTIMATE = {
     "measure_axioms",
+    "measure_degree",
     "measure_digit_conversion",
     "measure_genomics",
     "measure_toys",
     "simulate_genomics",
     "summarise_attribution_prior",
     "train_attribution_prior",
+    "train_degree",
     "train_digit_conversion",
     "train_genomics",
 }

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
 import torch
 
-from experiments.config import experiment_names
 from experiments.networks.checkpoints import load_model, read_header
 from tests.pipeline.helpers import folder_of, nets_of
 from xgradient.homogeneous import check_homogeneous
 
-# These have figures alone, or a table that only programs read.
-WITHOUT_NOTEBOOK = {"contrast", "toys", "attribution_maps"}
-NOTEBOOKS = ("claims", *(name for name in experiment_names() if name not in WITHOUT_NOTEBOOK))
-FIGURES = (
-    *("attribution_maps_alexnet", "attribution_maps_squeezenet1_1"),
-    *("accuracy", "mean_relative_difference"),
-    *("axioms", "contrast", "genomics", "ig_convergence", "toys"),
-    *("masking", "masking_images_alexnet", "masking_images_squeezenet1_1"),
-    *("digit_conversion", "digit_conversion_example"),
-    *("attribution_prior", "attribution_prior_eg_references", "attribution_prior_cost"),
-)
+NOTEBOOKS = [path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb")]
+CAPTIONS = Path(__file__).parents[2] / "workflow/report"
 
 
 def test_x_nets_are_homogeneous_and_regular_ones_have_biases(results, run_config):
@@ -46,9 +38,14 @@ def test_tables_come_in_every_format(results, name):
         assert (results / "tables" / f"{name}.{suffix}").stat().st_size > 100
 
 
-def test_figures_come_in_both_formats(results):
-    assert {path.stem for path in (results / "figures").iterdir()} == set(FIGURES)
-    for name in FIGURES:
+def test_every_figure_has_a_caption_and_comes_in_both_formats(results, run_config):
+    names = {path.stem for path in (results / "figures").iterdir()}
+    captions = {path.stem.removesuffix("_figure") for path in CAPTIONS.glob("*_figure.rst")}
+    # Of some there is one for each network.
+    networks = [f"_{network}" for network in run_config["networks"]["use"]]
+    suffix = re.compile(f"({'|'.join(networks)})$")
+    assert {name if name in captions else suffix.sub("", name) for name in names} == captions
+    for name in names:
         assert (results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
 
