@@ -20,7 +20,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from experiments.config import check_config, config_model
 from experiments.config_messages import yaml_number
-from experiments.settings import Section
+from experiments.settings import Section, merge
 from experiments.shared_config import SharedConfig
 
 __all__ = ["config_text", "main", "schema_text"]
@@ -108,11 +108,16 @@ def _entries(section: Section) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
 
 
 def _own(section: Section, key: str, value: Section) -> Any:
-    """Return what an entry has that differs from the entry `default` next to it."""
+    """Return what an entry has that differs from the entry `default` next to it.
+
+    And from what it has if it is not mentioned, so that it is read as it was written.
+    """
     default = getattr(section, "default", None)
     if default is None:
         return value
-    own = _difference(value.model_dump(mode="json"), default.model_dump(mode="json"))
+    values, others = value.model_dump(mode="json"), default.model_dump(mode="json")
+    unmentioned = merge(others, getattr(section, "BUILT_IN", {}).get(key, {}))
+    own = merge(_difference(values, others), _difference(values, unmentioned))
     if own.get("architecture") == key:
         del own["architecture"]
     return own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -295,6 +295,9 @@ class Networks(Section):
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Network]
+
+    BUILT_IN: ClassVar = _ENTRIES
+    """What entries have that a configuration does not mention."""
 
     use: List[str] = Field(
         ("alexnet", "vgg16", "fixup_resnet50", "squeezenet1_1"),

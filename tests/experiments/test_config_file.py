@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
+from experiments.config import check_config
 from experiments.config_file import config_text, schema_text
 from experiments.config_messages import yaml_number
 
@@ -85,3 +86,10 @@ def test_an_experiment_is_added_by_its_folder(root, tmp_path):
     assert written.startswith(config_text())
     assert written.endswith("\nzebra:\n  n_draws: 7              # random draws\n")
     assert "\n# --- stripes (Sec. 3) ---" in written
+
+
+def test_an_entry_that_is_like_all_others_is_read_as_it_was_written():
+    """The default configuration has something else for this net, which must not come back."""
+    config = check_config({"networks": {"squeezenet1_1": {"regular": {}}}})
+    assert config.networks.entries["squeezenet1_1"].regular is not None
+    assert check_config(yaml.safe_load(config_text(config))) == config

@@ -357,7 +357,7 @@ def config(root):
         ),
         (
             {"limit_images": 3, "training": {"settings": {"batch_size": 2}}},
-            "attribution_maps.n_images is 4, but only 3 test images of fashion_mnist are used",
+            "saturation.n_images is 4, but only 3 test images of fashion_mnist are used",
         ),
         (
             {"networks": {"alexnet": {"geometry": "imagenet"}}},

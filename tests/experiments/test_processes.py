@@ -131,7 +131,14 @@ def test_a_program_is_run_as_it_is(tmp_path):
 def test_a_closed_terminal_is_an_interruption_unless_that_is_ignored(root, before, status):
     statements = "interrupt_on_hangup()\ntry:\n import os; os.kill(os.getpid(), 1)\n"
     command = [*before, *python(statements + "finally:\n print('unlocked')")]
-    finished = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    finished = subprocess.run(
+        command,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        # Where the tests themselves ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )
     assert (finished.returncode, finished.stdout) == (status, "unlocked\n")
 
 

@@ -26,12 +26,14 @@ def described(job):
     named = {name: value for name, value in job.input.items()}
     code = job.rule.params.get("code")
     paths, modules = code.sources(job.wildcards) if code else ([], [])
+    # The checkout, also where another workflow uses it as a module.
+    root = paths[0].partition("/workflow/scripts/")[0] if paths else "."
     return {
         "rule": job.rule.name,
         "wildcards": dict(job.wildcards.items()),
         "script": script,
         "notebook": os.path.abspath(named["notebook"]) if "notebook" in named else None,
-        "code": list(map(str, import_closure(paths, job.rule.workflow.basedir, modules))),
+        "code": list(map(str, import_closure(paths, root, modules))),
         "digest": job.params.get("code"),
         "input": list(map(str, job.input)),
         "output": list(map(str, job.output)),

@@ -249,11 +249,10 @@ with Job(snakemake):
 
 
 rule measure_halving:
-    input:
-        code=code("halving/measure"),
     output:
         csv=csv_output("halving", "Halved inputs"),
     params:
+        code=code("halving/measure"),
         n_points=config["halving"]["n_points"],
     log:
         f"{LOGS}/measure_halving.log",
@@ -267,13 +266,14 @@ rule table_halving:
     input:
         table=rules.measure_halving.output.csv,
         notebook=notebook("halving"),
-        code=code("run_notebook", notebook="halving"),
     output:
         **notebook_outputs("halving", "Halved inputs"),
     log:
         f"{LOGS}/table_halving.log",
     conda:
         ENVIRONMENT
+    params:
+        code=code("run_notebook", notebook="halving"),
     script:
         "../scripts/run_notebook.py"
 """,

@@ -53,7 +53,12 @@ def test_a_caption_that_is_missing_is_named(tmp_path):
 def test_all_captions_of_the_project_are_captions(root):
     """With the default configuration and wildcards of any name."""
     config = check_config({}).model_dump(mode="json")
-    wildcards = {"network": "alexnet", "net": "alexnet-x", "dataset": "fashion_mnist"}
+    wildcards = {
+        "network": "alexnet",
+        "variant": "x",
+        "net": "alexnet-x",
+        "dataset": "fashion_mnist",
+    }
     paths = sorted((root / "workflow/report").glob("*.rst"))
     assert len(paths) > 20
     for path in paths:
