@@ -38,7 +38,8 @@ _PROFILES = {
 }
 _CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
 _SPDX = "https://spdx.org/licenses/"
-_PYPI = "https://pypi.org/project/{name}/{version}/"
+# A package URL, which says where a package is from and not which host has it.
+_PACKAGE = "pkg:pypi/{name}@{version}"
 _PYTHON = "https://docs.python.org/release/{version}/"
 _MAINTAINERS = {"@type": "Organization", "name": "The xgradient maintainers"}
 # What a run makes for others; logs, stored images and partial measurements are left out.
@@ -173,7 +174,7 @@ def _software(crate: ROCrate, facts: Mapping[str, Any]) -> list[ContextEntity]:
     versions |= {(name, each[name]) for each in facts["versions"] for name in each}
     found = []
     for name, version in sorted(versions):
-        address = (_PYTHON if name == "Python" else _PYPI).format(name=name, version=version)
+        address = (_PYTHON if name == "Python" else _PACKAGE).format(name=name, version=version)
         properties = {
             "@type": "SoftwareApplication",
             "name": name,
