@@ -20,6 +20,7 @@ SHARED = "data and networks"
 """Of the rules that several experiments need."""
 
 ITEMS = {
+    "Hesse et al. 2021, Table 1: axioms": ("axioms", "tables/axioms"),
     "Hesse et al. 2021, Sec. 4.1: accuracy": ("accuracy", "tables/accuracy"),
     "Hesse et al. 2021, Sec. 4.1: difference between IG and Input×Gradient": (
         "mean_relative_difference",
