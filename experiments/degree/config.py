@@ -34,12 +34,7 @@ class Settings(Section):
     POSITION = 35
     SPLIT_DATASETS = (DATASET,)
 
-    nets: List[
-        Annotated[
-            str,
-            OneOf(lambda: tuple(NETS), lambda key: f"{NETS[key].name}, degree {NETS[key].degree}"),
-        ]
-    ] = Field(
+    nets: List[Net] = Field(
         ("squared_relu", "bilinear", "product", "quartic"),
         description="trained on fashion_mnist",
     )
@@ -55,10 +50,8 @@ class Settings(Section):
         networks = config.networks.used.values()
         if any(net.dataset == DATASET and net.is_trained for net in networks):
             return  # These have as many, and their check names the key.
-        n_images, batch_size = (
-            n_training_images(config, DATASET),
-            config.training.settings.batch_size,
-        )
+        n_images = n_training_images(config, DATASET)
+        batch_size = config.training.settings.batch_size
         if n_images is not None and n_images < batch_size:
             raise Refusal(
                 f"are trained in batches of {batch_size}, but there are only {n_images} training "
