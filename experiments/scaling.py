@@ -17,7 +17,8 @@ import yaml
 
 from experiments.config import ConfigError, check_config
 from experiments.networks.architectures import printed_names
-from experiments.planned_work import Planned, planned_work
+from experiments.planned_work import planned_work
+from experiments.planning import Planned
 from experiments.settings import merge
 from experiments.shared_config import SharedConfig
 from experiments.work import PASSES

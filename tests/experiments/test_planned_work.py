@@ -12,7 +12,8 @@ from experiments.data.stores import StoreWriter
 from experiments.masking.run import score_blocks
 from experiments.model_files import image_shape
 from experiments.networks.checkpoints import build_network, save_model
-from experiments.planned_work import planned_work, split_sizes, store_bytes
+from experiments.planned_work import planned_work, store_bytes
+from experiments.planning import split_sizes
 from experiments.settings import merge
 from experiments.shards import blocks_of, shard_of
 from tests.experiments.helpers import attributions

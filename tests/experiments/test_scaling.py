@@ -6,7 +6,7 @@ import pytest
 
 from experiments import scaling
 from experiments.config import check_config
-from experiments.planned_work import Planned
+from experiments.planning import Planned
 from experiments.scaling import (
     decoding_seconds,
     device_seconds,

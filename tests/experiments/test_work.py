@@ -18,6 +18,11 @@ from experiments.work import Work
 from tests.experiments.helpers import attributions
 from tests.experiments.pixels import random_images
 
+
+def counted(experiment, settings, available, variant="regular", step="measuring"):
+    return import_named(f"experiments.{experiment}.work:{step}")(settings, available, variant)
+
+
 MASKING = {
     "n_images": 2,
     "n_steps": 4,
@@ -33,20 +38,22 @@ MASKING = {
 
 
 def test_accuracy_and_contrast_evaluate_every_image():
-    assert work.accuracy({"n_images": None}, 7) == Work(7, forward=7)
-    assert work.accuracy({"n_images": 2}, 7) == Work(2, forward=2)
-    assert work.contrast({"n_images": 9, "alphas": [1.0, 0.5, 0.1]}, 2) == Work(2, forward=6)
+    assert counted("accuracy", {"n_images": None}, 7) == Work(7, forward=7)
+    assert counted("accuracy", {"n_images": 2}, 7) == Work(2, forward=2)
+    assert counted("contrast", {"n_images": 9, "alphas": [1.0, 0.5, 0.1]}, 2) == Work(2, forward=6)
 
 
 def test_relative_difference_takes_the_images_of_every_precision():
     n_images = {"float32": 3, "float64": 1, "bfloat16": 2, "tf32": 9}
-    settings = {"n_images": n_images, "n_steps": 8, "mantissa_images": 0, "mantissa_bits": [5, 9]}
-    done = work.mean_relative_difference(settings, 4)
+    by_variant = {"regular": 0, "x": 3}
+    settings = {"n_images": n_images, "n_steps": 8}
+    settings |= {"mantissa_images": by_variant, "mantissa_bits": [5, 9]}
+    done = counted("mean_relative_difference", settings, 4)
     # IG and Input×Gradient: 9 gradients; of the last precision there are only 4 images.
     assert done == Work(10, gradient=27, gradient_float64=9, gradient_rounded=54)
     assert done.n_passes == 27 + 2 * 9 + 54 and done.kind == "gradient"
     # Every number of bits on every image.
-    by_bits = work.mean_relative_difference({**settings, "mantissa_images": 3}, 4)
+    by_bits = counted("mean_relative_difference", settings, 4, "x")
     assert by_bits == done + Work(2 * 3, gradient_rounded=2 * 3 * 9)
 
 
@@ -56,46 +63,54 @@ def test_convergence_has_one_reference_and_leaves_one_step_of_the_trapezoid_rule
         "reference_steps": 10,
         "methods": ["gausslegendre", "riemann_trapezoid"],
         "n_steps": [1, 4],
-        "precision": "float32",
+        "precision": {"regular": "float32", "x": "float64"},
         "exact_images": 0,
         "max_pieces": 100,
     }
     n_gradients = 2 * (10 + 1 + 4 + 4)
-    assert work.ig_convergence(settings, 100) == Work(2, gradient=n_gradients)
-    double = {**settings, "precision": "float64"}
-    assert work.ig_convergence(double, 100) == Work(2, gradient_float64=n_gradients)
+    assert counted("ig_convergence", settings, 100) == Work(2, gradient=n_gradients)
+    assert counted("ig_convergence", settings, 100, "x") == Work(2, gradient_float64=n_gradients)
     # At most: of every piece both ends twice and a gradient, and the cells of the rule by changes.
-    exact = work.ig_convergence({**settings, "exact_images": 9}, 100)
+    exact = counted("ig_convergence", {**settings, "exact_images": 9}, 100)
     assert exact == Work(2, forward=600, gradient=n_gradients, gradient_float64=2 * (100 + 5))
 
 
+def attributed(methods, variant):
+    return counted("masking", {**MASKING, "methods": methods}, 100, variant, "attributing")
+
+
+def evaluated(methods, available=100, **settings):
+    settings = {**MASKING, "methods": methods, **settings}
+    return counted("masking", settings, available, "x", "evaluating")
+
+
 def test_attributions_of_two_images_by_two_methods():
-    regular = work.attributing(MASKING, 100, ["ig", "gradient"], "regular")
+    regular = attributed(["ig", "gradient"], "regular")
     assert regular == Work(2, gradient=2 * (4 + 1))
-    x = work.attributing(MASKING, 100, ["ig", "x_gradient"], "x")
+    x = attributed(["ig", "x_gradient"], "x")
     assert x == Work(2, gradient_float64=2 * (4 + 1))
     # Random draws need no gradient, EG one, in float32, and a training image.
-    drawn = work.attributing(MASKING, 100, ["random", "expected_gradients"], "x")
+    drawn = attributed(["random", "expected_gradients"], "x")
     assert drawn == Work(2, references=2, gradient=2)
 
 
 def test_occlusion_evaluates_the_net_and_takes_no_gradient():
     windows = method("occlusion").evaluations
     for variant in ("regular", "x"):
-        done = work.attributing(MASKING, 100, ["occlusion", "gradient"], variant)
+        done = attributed(["occlusion", "gradient"], variant)
         assert done.forward == 2 * windows and done.n_passes - done.forward in (2, 4)
-    maps = {"n_images": 3, "alphas": [1.0, 0.5]}
-    assert work.attribution_maps(maps, ["occlusion"]) == Work(3, forward=6 * windows)
+    maps = {"n_images": 3, "alphas": [1.0, 0.5], "methods": ["occlusion"]}
+    assert counted("attribution_maps", maps, 100, ["x"]) == Work(3, forward=6 * windows)
 
 
 def test_masks_of_two_images_by_two_methods():
     # Six metrics at three fractions; five inserted, five deleted, one of them in common.
-    done = work.masking(MASKING, 100, ["ig", "gradient"])
+    done = evaluated(["ig", "gradient"])
     assert done == Work(2, forward=2 * 2 * (18 + 9))
     assert done.kind == "forward"
-    same = work.masking(MASKING, 100, ["input_x_gradient", "x_gradient"])
+    same = evaluated(["input_x_gradient", "x_gradient"])
     assert same == Work(2, forward=2 * (18 + 9))
-    without = work.masking({**MASKING, "insertion_deletion": None}, 1, ["ig"])
+    without = evaluated(["ig"], 1, insertion_deletion=None)
     assert without == Work(1, forward=18)
 
 
@@ -180,20 +195,28 @@ def test_a_measurement_takes_the_predicted_passes(net, experiment, settings):
     )
     assert list(rows)
     # IG looks at its first image in every call.
-    check(getattr(work, experiment)(settings, len(IMAGES)), examined=60)
+    # A job gets what is said by variant for its own.
+    by_variant = {
+        name: {"regular": settings[name]}
+        for name in ("precision", "mantissa_images")
+        if name in settings
+    }
+    check(counted(experiment, settings | by_variant, len(IMAGES)), examined=60)
 
 
 @pytest.mark.parametrize(("variant", "dtype"), [("regular", "float32"), ("x", "float64")])
 def test_the_masking_experiment_takes_the_predicted_passes(net, variant, dtype):
-    settings = {**MASKING, "n_images": 5, "batch_size": 2}
+    settings = {**MASKING, "n_images": 5, "batch_size": 2, "methods": ALL}
+    used = ALL if variant == "x" else [key for key in ALL if not method(key).homogeneous]
     blocks = blocks_of(IMAGES.choose(5), 2)
-    calls = attributions(*ALL, n_steps=4)
+    calls = attributions(*used, n_steps=4)
     means = attribute_blocks(net, IMAGES, IMAGES, blocks, calls, 0, getattr(torch, dtype))
-    check(work.attributing(settings, len(IMAGES), ALL, variant), examined=20 * len(blocks))
+    done = counted("masking", settings, len(IMAGES), variant, "attributing")
+    check(done, examined=20 * len(blocks))
 
     Count.rows["forward"] = 0
     score_blocks(net, IMAGES, means, blocks, settings)
-    most = work.masking(settings, len(IMAGES), ALL).forward
+    most = counted("masking", settings, len(IMAGES), variant, "evaluating").forward
     # Masks that turn out to be equal are evaluated once.
     assert 0.6 * most < Count.rows["forward"] <= most
 
@@ -202,12 +225,13 @@ def test_the_pictures_take_the_predicted_passes(net):
     calls = attributions(*ALL, n_steps=4)
     means = attribute_blocks(net, IMAGES, IMAGES, [[0, 1]], calls, 0, torch.float64)
     mask_examples(net, IMAGES, [0, 1], means, MASKING)
-    check(work.masked_examples(MASKING, ALL), examined=20)
+    settings = {**MASKING, "methods": ALL}
+    check(counted("masking", settings, len(IMAGES), "x", "examples"), examined=20)
 
 
 def test_the_maps_take_the_predicted_passes(net):
     calls = attributions("ig", "gradient", "smooth_grad", n_steps=4)
     methods = {"regular": calls, "x": calls}
     attribute({"regular": net, "x": net}, IMAGES, [0, 3], [1.0, 0.5], methods, seed=0)
-    settings = {"n_images": 2, "alphas": [1.0, 0.5], "n_steps": 4}
-    check(work.attribution_maps(settings, [*calls, *calls]), examined=40)
+    settings = {"n_images": 2, "alphas": [1.0, 0.5], "n_steps": 4, "methods": [*calls]}
+    check(counted("attribution_maps", settings, len(IMAGES), ["regular", "x"]), examined=40)

@@ -245,7 +245,7 @@ def test_the_date_of_a_file_runs_nothing(project):
 
 
 def test_what_plans_changes_no_result(project):
-    names = ("dependencies", "planned_work", "resources", "config_limits")
+    names = ("dependencies", "planned_work", "planning", "resources", "config_limits")
     assert not project.rules_after(*(appended(f"experiments/{name}.py") for name in names))
 
 

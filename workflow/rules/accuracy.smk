@@ -18,7 +18,7 @@ rule measure_accuracy:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(measuring("accuracy", lambda wildcards, *known: passes.accuracy(*known))),
+        **needs(measuring("accuracy")),
     params:
         code=code("measure", named=lambda wildcards: [ACCURACY, *builder(wildcards)]),
         measurement=ACCURACY,

@@ -30,15 +30,7 @@ rule measure_attribution_maps:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(
-            measuring(
-                "attribution_maps",
-                lambda wildcards, settings, _: passes.attribution_maps(
-                    settings,
-                    [key for methods in MAPS[wildcards.network].values() for key in methods],
-                ),
-            )
-        ),
+        **needs(measuring("attribution_maps", variant=lambda wildcards: MAPS[wildcards.network])),
     params:
         code=code(
             "attribution_maps/measure",

@@ -18,7 +18,7 @@ rule measure_contrast:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(measuring("contrast", lambda wildcards, *known: passes.contrast(*known))),
+        **needs(measuring("contrast")),
     params:
         code=code("measure", named=lambda wildcards: [CONTRAST, *builder(wildcards)]),
         measurement=CONTRAST,

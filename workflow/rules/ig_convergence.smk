@@ -23,15 +23,7 @@ rule measure_ig_convergence:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(
-            measuring(
-                "ig_convergence",
-                lambda wildcards, _, available: passes.ig_convergence(
-                    CONVERGENCE[wildcards.network, wildcards.variant], available
-                ),
-                "internal_batch_size",
-            )
-        ),
+        **needs(measuring("ig_convergence", batch="internal_batch_size")),
     params:
         code=code("measure", named=lambda wildcards: [IG_CONVERGENCE, *builder(wildcards)]),
         measurement=IG_CONVERGENCE,

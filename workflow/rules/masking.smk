@@ -37,11 +37,9 @@ rule attribute_masking:
         **needs(
             measuring(
                 "masking",
-                lambda wildcards, *known: passes.attributing(
-                    *known, methods_of("masking")(wildcards), wildcards.variant
-                ),
-                "internal_batch_size",
-                lambda wildcards: 2 * len(methods_of("masking")(wildcards)),
+                "attributing",
+                batch="internal_batch_size",
+                maps=lambda wildcards: 2 * len(methods_of("masking")(wildcards)),
             )
         ),
     params:
@@ -82,9 +80,9 @@ rule evaluate_masking:
         **needs(
             measuring(
                 "masking",
-                lambda wildcards, *known: passes.masking(*known, methods_of("masking")(wildcards)),
-                "masked_batch_size",
-                lambda wildcards: len(methods_of("masking")(wildcards)),
+                "evaluating",
+                batch="masked_batch_size",
+                maps=lambda wildcards: len(methods_of("masking")(wildcards)),
             )
         ),
     params:
@@ -145,11 +143,9 @@ rule examples_masking:
         **needs(
             measuring(
                 "masking",
-                lambda wildcards, settings, _: passes.masked_examples(
-                    settings,
-                    calls("masking", wildcards.network, EXAMPLES_VARIANT[wildcards.network]),
-                ),
-                "internal_batch_size",
+                "examples",
+                batch="internal_batch_size",
+                variant=lambda wildcards: EXAMPLES_VARIANT[wildcards.network],
             )
         ),
     params:

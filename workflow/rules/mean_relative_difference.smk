@@ -28,15 +28,7 @@ rule measure_mean_relative_difference:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(
-            measuring(
-                "mean_relative_difference",
-                lambda wildcards, _, available: passes.mean_relative_difference(
-                    RELATIVE_DIFFERENCE[wildcards.network, wildcards.variant], available
-                ),
-                "internal_batch_size",
-            )
-        ),
+        **needs(measuring("mean_relative_difference", batch="internal_batch_size")),
     params:
         code=code(
             "measure", named=lambda wildcards: [MEAN_RELATIVE_DIFFERENCE, *builder(wildcards)]

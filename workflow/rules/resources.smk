@@ -1,7 +1,7 @@
 # What the jobs ask a cluster for. Locally nothing limits time and memory. Rules without `needs` take
 # the default-resources of the profile.
 
-from experiments import work as passes
+from experiments.named import import_named
 from experiments.resources import megabytes, minutes, share_of_shard
 
 # Of data sets whose entries do not say how many images they have: as many as ILSVRC2012.
@@ -62,16 +62,24 @@ def pixels_of(network):
     return height * width
 
 
-def measuring(experiment, work_of, batch="batch_size", maps=lambda wildcards: 0):
-    """The work of measuring a net on test images: `work_of` takes the wildcards, the settings of
-    the experiment and the number of test images, and returns `experiments.work.Work`; `batch` names
-    the setting that bounds the images in the net at a time, and `maps` takes the wildcards and
-    returns how many numbers per pixel of every image the job holds in memory."""
+def measuring(
+    experiment,
+    step="measuring",
+    batch="batch_size",
+    maps=lambda wildcards: 0,
+    variant=lambda wildcards: wildcards.variant,
+):
+    """The work of measuring a net on test images, as ``experiments/NAME/work.py`` counts it: `step`
+    names its function; `batch` names the setting that bounds the images in the net at a time; `maps`
+    takes the wildcards and returns how many numbers per pixel of every image the job holds in memory,
+    and `variant` takes them and returns the variant of the net, or several."""
+    count = import_named(f"experiments.{experiment}.work:{step}")
 
     def work(wildcards):
         settings = settings_of(experiment, wildcards.network)
         available = image_count(NETWORKS[wildcards.network].dataset, "test")
-        wanted, pixels = work_of(wildcards, settings, available), pixels_of(wildcards.network)
+        wanted = count(settings, available, variant(wildcards))
+        pixels = pixels_of(wildcards.network)
         return {
             "kind": wanted.kind,
             "n_images": wanted.n_passes,

@@ -21,9 +21,7 @@ rule measure_saturation:
         ENVIRONMENT
     threads: config["threads"]
     resources:
-        **needs(
-            measuring("saturation", lambda wildcards, *known: passes.saturation(*known), batch="")
-        ),
+        **needs(measuring("saturation", batch="")),
     params:
         code=code("saturation/measure", named=builder),
         labels=labels_of,

@@ -81,16 +81,8 @@ rule measure_single_deletion:
         **needs(
             measuring(
                 "single_deletion",
-                lambda wildcards, settings, available: passes.single_deletion(
-                    {
-                        **settings,
-                        "methods": methods_of("single_deletion")(wildcards),
-                        "precision": settings["precision"][wildcards.variant],
-                    },
-                    available,
-                ),
-                "internal_batch_size",
-                lambda wildcards: 2 * len(methods_of("single_deletion")(wildcards)),
+                batch="internal_batch_size",
+                maps=lambda wildcards: 2 * len(methods_of("single_deletion")(wildcards)),
             )
         ),
     params:
