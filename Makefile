@@ -17,7 +17,7 @@ ifneq ($(shell folder="$${XDG_CACHE_HOME:-$${HOME:-/dev/null}/.cache}/snakemake"
 export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: all setup config lint types unit coverage docs smoke test test-peers test-slurm test-repeat test-faults test-container benchmark clean
+.PHONY: all setup config lint types unit coverage docs smoke test test-peers test-slurm test-repeat test-faults test-container seeds benchmark clean
 
 # As a module: the first line of .venv/bin/snakemake cannot name every path, nor one that has changed.
 all: setup
@@ -117,6 +117,16 @@ test-faults: setup
 # while it lasts.
 test-container: setup
 	$(BIN)/python -m pytest tests/container
+
+# The trainings of the default run with five seeds: which verdicts hang on the seed. Half an hour or two.
+seeds: setup
+	for seed in 1 2 3 4 5; do \
+	  $(BIN)/python -m snakemake --cores $(CORES) --configfile config/seeds.yaml \
+	    --config seed=$$seed results=results/seeds/$$seed \
+	    -- results/seeds/$$seed/tables/claims.csv || exit 1; \
+	done
+	$(BIN)/python -m experiments.robustness results/seeds/*/tables/claims.csv > results/seeds/margins.csv
+	@echo "Verdicts over the seeds:  results/seeds/margins.csv"
 
 # Quiet machine, one after the other: what is measured is time.
 benchmark: setup
