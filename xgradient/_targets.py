@@ -18,6 +18,9 @@ TargetLike = (
 """What a caller may pass as ``target``: see `chosen_target`."""
 
 
+_HINT = ": an index of several dimensions is a tuple, and those of the rows a list of tuples"
+
+
 class Target(Protocol):
     """A choice of one score per row among the outputs of a net.
 
@@ -58,8 +61,8 @@ def chosen_target(target: TargetLike, n_rows: int, device: torch.device) -> Targ
         - An integer (also of NumPy, or a tensor or array that holds one): this output, for all
           rows.
         - An integer tensor, array or list of N indices: the output of each row.
-        - A tuple of integers: an index into outputs of shape (N, A, B, ...), for all rows; a list
-          of N tuples: one for each row.
+        - A tuple of integers: an index into outputs of shape (N, A, B, ...), such as channel, row
+          and column of a pixel, for all rows; a list of N tuples: one for each row.
         - A tensor or array of the shape (N, K), (N, A, B, ...) of the outputs: their weights in a
           sum, for instance a one-hot code of the classes.
         - A function that takes the outputs (M, ...) of M rows and returns M scores.
@@ -152,7 +155,7 @@ def _per_row(target: Any, n_rows: int, device: torch.device) -> Target:
             values = torch.as_tensor(target, device=device).detach().clone()
         if values.ndim > 1:
             return _Weights(_checked_rows(values, n_rows))
-        if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
+        if not _holds_integers(values):
             raise _not_integers(str(values.dtype))
         if values.ndim == 0:
             return _Indices(values.long().view(1, 1), shared=True)
@@ -165,8 +168,8 @@ def _per_row(target: Any, n_rows: int, device: torch.device) -> Target:
 def _checked_rows(values: Tensor, n_rows: int) -> Tensor:
     if len(values) != n_rows:
         raise ValueError(
-            f"target must have shape ({n_rows},), one class index per row, or be one index for "
-            f"all, got {len(values)} of them"
+            f"target must have shape ({n_rows},), one index per row, or be one index for all, got "
+            f"{len(values)} of them"
         )
     return values
 
@@ -174,20 +177,29 @@ def _checked_rows(values: Tensor, n_rows: int) -> Tensor:
 def _index_tensor(tuples: list[tuple[Any, ...]], device: torch.device) -> Tensor:
     for index in tuples:
         for value in index:
-            if not (_is_integer(value) or (isinstance(value, Tensor) and value.ndim == 0)):
-                raise _not_integers(type(value).__name__)
+            if not _is_integer(value):
+                inside = f" in {index}" if len(index) > 1 else ""
+                raise _not_integers(f"{type(value).__name__}{inside}")
     with torch.inference_mode(False):
         return torch.tensor([[int(value) for value in index] for index in tuples], device=device)
 
 
 def _is_integer(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return value.ndim == 0 and _holds_integers(value)
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _holds_integers(values: Tensor) -> bool:
+    real = not (values.is_floating_point() or values.is_complex())
+    return real and values.dtype != torch.bool
 
 
 def _not_integers(got: str) -> TypeError:
     return TypeError(
-        "target must be an integer Tensor of class indices, an int, a tuple or list of these, an "
-        f"array of weights shaped like the outputs, a function of the outputs or None, got {got}"
+        "target must be an integer Tensor of class indices, an int, a tuple of ints (an index of "
+        "several dimensions), a list of ints or tuples, an array of weights shaped like the "
+        f"outputs, a function of the outputs or None, got {got}"
     )
 
 
@@ -225,19 +237,21 @@ class _Indices:
             wanted = "an index" if len(sizes) == 1 else f"a tuple of {len(sizes)} indices"
             raise ValueError(
                 f"target must be {wanted if sizes else 'None'} for outputs of shape "
-                f"{tuple(output.shape)}, got {self.indices.shape[1]} per row"
+                f"{tuple(output.shape)}, got {self._shown(0)}"
             )
         for axis, size in enumerate(sizes):
             outside = (self.indices[:, axis] < 0) | (self.indices[:, axis] >= size)
             if outside.any():
-                row = int(outside.int().argmax())
-                where = "target" if self.shared else f"target[{row}]"
-                got = self.indices[row].tolist()
                 raise ValueError(
                     f"target must be in [0, {size}), the outputs of the net"
                     f"{f' along axis {axis + 1}' if len(sizes) > 1 else ''}, got "
-                    f"{where} = {got[0] if len(got) == 1 else tuple(got)}"
+                    f"{self._shown(int(outside.int().argmax()))}"
                 )
+
+    def _shown(self, row: int) -> str:
+        index = tuple(self.indices[row].tolist())
+        where = "target" if self.shared else f"target[{row}]"
+        return f"{where} = {index[0] if len(index) == 1 else index}"
 
 
 class _Weights:
@@ -255,7 +269,7 @@ class _Weights:
             raise ValueError(
                 f"target must have shape ({len(self.weights)},) or the shape "
                 f"{(len(self.weights), *output.shape[1:])} of the outputs, got "
-                f"{tuple(self.weights.shape)}"
+                f"{tuple(self.weights.shape)}{_HINT if output.ndim > 2 else ''}"
             )
         weights = self.weights if rows is None else self.weights[rows]
         return (output * weights.to(output.dtype)).flatten(1).sum(1)

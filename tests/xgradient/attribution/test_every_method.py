@@ -194,7 +194,7 @@ def nan_at(inputs: Tensor, image: int) -> Tensor:
         (lambda x, t: (x, t[:2]), ValueError, r"\(3,\)"),
         (lambda x, t: (x, t[:, None]), ValueError, r"\(3,\) or the shape \(3, 5\)"),
         (lambda x, t: (x, t.tolist()[:2]), ValueError, r"\(3,\)"),
-        (lambda x, t: (x, (1, 2)), ValueError, "an index for outputs.* got 2"),
+        (lambda x, t: (x, (1, 2)), ValueError, r"an index for outputs.* got target = \(1, 2\)"),
         (lambda x, t: (x, [(1,), (1, 2), (0,)]), ValueError, "several lengths"),
         (lambda x, t: (x, None), ValueError, "no target is given"),
         (lambda x, t: (x, lambda out: out), ValueError, "one score per row"),
