@@ -17,6 +17,7 @@ from experiments.claims import (
     judge_claims,
     load_claims,
     readable,
+    whole,
 )
 from experiments.published import read_published
 
@@ -297,6 +298,14 @@ def test_the_claims_about_given_tables_are_judged_in_their_order(tmp_path):
     ]
     with pytest.raises(ClaimError, match="no published table 'paper'"):
         judge_claims(path, [tmp_path / "scores.csv"], [])
+
+
+def test_a_notebook_shows_whole_claims_and_no_markup_in_them(tmp_path):
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump([entry(claim="<b>It</b> holds" + " and holds" * 20)]))
+    TABLE.to_csv(tmp_path / "scores.csv", index=False)
+    page = whole(judge_claims(path, [tmp_path / "scores.csv"], [])).to_html()
+    assert "&lt;b&gt;It&lt;/b&gt; holds" + " and holds" * 20 + "</td>" in page
 
 
 def test_expectations_are_printed_in_symbols():
