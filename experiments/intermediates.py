@@ -7,10 +7,11 @@ be made again, so every error says how.
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +81,14 @@ def read_table(
     ------
     DamagedFileError
         If there is no such file, it is no such table or is cut off, or a column is missing or holds
-        something else than numbers.
+        something else than numbers; or if the job that wrote it has left the digest of another
+        content beside it.
     """
     with _naming(path, "table", remedy):
         frame = pd.read_csv(path, **options)
+        recorded = _recorded_digest(Path(path))
+        if recorded is not None and hashlib.sha256(Path(path).read_bytes()).hexdigest() != recorded:
+            raise DamagedFileError(path, "is not as its job wrote it", remedy)
         with open(path, "rb") as file:
             # Every line ends with a line feed, the last one too: a number that lost its last digits
             # would be another number.
@@ -127,6 +132,16 @@ class Entries(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         """Name the file."""
         raise DamagedFileError(self._path, f"has no {self._kind} {name!r}", self._remedy)
+
+
+def _recorded_digest(path: Path) -> str | None:
+    """Return the digest of a table in the facts that its job wrote beside it, if they have one."""
+    own = path.with_suffix(".json")
+    for facts in [own] if own.exists() else sorted(path.parent.glob("*.json")):
+        # Whoever needs the facts says what is wrong with them.
+        with suppress(ValueError, KeyError, TypeError, OSError):
+            return str(json.loads(facts.read_text(encoding="utf-8"))["outputs"][path.name])
+    return None
 
 
 def read_json(path: str | Path, remedy: str = MAKE_AGAIN) -> dict[str, Any]:

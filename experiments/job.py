@@ -228,8 +228,14 @@ class Job:
         return tqdm(items, desc=f"{self.label} {what}", disable=None, leave=False)
 
     def write_facts(self, path: str | Path, inputs: Iterable[str | Path] = (), **more: Any) -> None:
-        """Write `facts` as a JSON file."""
-        write_facts(path, self.facts(inputs, **more))
+        """Write `facts` as a JSON file, after everything else, with the digests of the tables.
+
+        `experiments.intermediates.read_table` compares them: a table that is cut off between two
+        rows looks like any other.
+        """
+        tables = [table for table in self._snakemake.output if str(table).endswith(".csv")]
+        outputs = {Path(table).name: digest_of(table) for table in tables}
+        write_facts(path, self.facts(inputs, outputs=outputs, **more))
 
     def facts(self, inputs: Iterable[str | Path] = (), **more: Any) -> dict[str, Any]:
         """Return the provenance of a result.

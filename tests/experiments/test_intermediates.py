@@ -7,6 +7,7 @@ import os
 import pickle
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -27,11 +28,13 @@ from experiments.files import load_tensors, save_tensors
 from experiments.genomics.simulation import SimulatedSequences
 from experiments.genomics.storage import load_sequences, save_sequences
 from experiments.intermediates import DamagedFileError, read_json, read_table, read_tensors
+from experiments.job import Job
 from experiments.networks.checkpoints import build_network, load_model, read_header, save_model
 from experiments.networks.keras_weights import load_keras_weights
 from experiments.networks.weight_files import read_weights
 from experiments.published import read_published
 from experiments.tables import provenance, read_measurements, summarise_nets
+from tests.experiments.helpers import Named
 
 LAYERS = {"conv": "0"}
 
@@ -218,6 +221,33 @@ def test_a_column_that_all_measurements_lack_is_named_with_them(tmp_path):
         summarise_nets(rows, lambda own: own[["top1"]])
     with pytest.raises(DamagedFileError, match=rf"{path} has no column 'top1': delete it"):
         summarise_nets(rows, lambda own: own.groupby("top1").sum())
+
+
+@pytest.mark.parametrize("facts", ["accuracy.json", "all_of_them.json"])
+def test_a_table_that_is_cut_off_between_two_rows_is_no_table(tmp_path, facts):
+    """Nor is one in which a digit was changed: the job has left the digest of what it wrote."""
+    path = tmp_path / "accuracy.csv"
+    text = "image,top1\n0,1\n1,0\n2,1\n"
+    path.write_text(text)
+    job = SimpleNamespace(
+        rule="measure",
+        wildcards=Named(network="a"),
+        params=Named({}),
+        output=[str(path), str(tmp_path / facts), str(tmp_path / "maps.safetensors")],
+        log=[],
+        threads=1,
+    )
+    Job(job).write_facts(tmp_path / facts, more="of it")
+    assert len(read_table(path, ["top1"])) == 3
+    for altered in (text.removesuffix("2,1\n"), text.replace("1,0", "1,1")):
+        path.write_text(altered)
+        with pytest.raises(
+            DamagedFileError, match=r"accuracy\.csv is not as its job wrote it: del"
+        ):
+            read_table(path, ["top1"])
+    # Damaged facts are the matter of whoever reads them.
+    (tmp_path / facts).write_text("{")
+    assert len(read_table(path)) == 3
 
 
 @pytest.mark.parametrize("read", [read_repetitions, read_summary, read_eg_curve])

@@ -5,7 +5,7 @@ import json
 from experiments.attributions import load_attributions
 from experiments.digit_conversion.run import convert, example, measure_accuracy
 from experiments.files import load_split, save_tensors
-from experiments.job import Job, write_facts
+from experiments.job import Job
 from experiments.networks.checkpoints import load_model, read_header
 from experiments.tables import label_rows
 from experiments.writing import write_csv
@@ -22,10 +22,10 @@ with Job(snakemake) as job:
     )
     # Enough digits to tell all float32 apart.
     write_csv(results.table, label_rows(conversions, weights=weights), float_format="%.9g")
-    facts = job.facts(
-        [files.regular, files.x, files.test], nets=read_header(files.regular)["provenance"]
+    inputs, nets_from = (
+        [files.regular, files.x, files.test],
+        read_header(files.regular)["provenance"],
     )
-    write_facts(results.facts, facts)
     tensors, index = example(nets, data, conversions, methods, settings, job.device)
     header = {
         "task": settings["example"]["task"],
@@ -36,6 +36,7 @@ with Job(snakemake) as job:
     save_tensors(
         results.example,
         tensors,
-        facts,
+        job.facts(inputs, nets=nets_from),
         **{name: json.dumps(value) for name, value in header.items()},
     )
+    job.write_facts(results.facts, inputs, nets=nets_from)

@@ -4,7 +4,7 @@ from experiments.attributions import load_attributions
 from experiments.files import save_tensors
 from experiments.genomics.run import importance_by_method, measure_auroc, measure_hits
 from experiments.genomics.storage import load_sequences, read_motifs
-from experiments.job import Job, write_facts
+from experiments.job import Job
 from experiments.networks.checkpoints import load_model, read_header
 from experiments.tables import label_rows
 from experiments.writing import write_csv
@@ -36,6 +36,6 @@ with Job(snakemake) as job:
     ):
         write_csv(path, label_rows(frame, weights=weights))
     provenance = read_header(files.model)["provenance"]
-    facts = job.facts([files.model, files.sequences], model=provenance)
-    save_tensors(results.importance, importance, facts)
-    write_facts(results.facts, facts)
+    inputs = [files.model, files.sequences]
+    save_tensors(results.importance, importance, job.facts(inputs, model=provenance))
+    job.write_facts(results.facts, inputs, model=provenance)
