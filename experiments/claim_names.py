@@ -62,7 +62,9 @@ def _tables(root: Path) -> tuple[str, ...]:
     stems = sorted(path.stem for path in (root / "workflow" / "report").glob("*.rst"))
     others = ("workflow", "claims")
     return tuple(
-        stem for stem in stems if not stem.endswith(("_figure", "history")) and stem not in others
+        stem
+        for stem in stems
+        if not stem.endswith(("_figure", "_page", "history")) and stem not in others
     )
 
 

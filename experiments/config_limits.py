@@ -81,7 +81,7 @@ def check_scatter(config: SharedConfig, scatter: Mapping[str, int]) -> None:
         if shards < 1:
             raise Refusal("is not possible: there must be at least 1 shard", key)
         if isinstance(section, OnNetworks):
-            if config.experiments is None or name in config.experiments:
+            if name in config.chosen:
                 _check_shards(config, name, shards, key)
         else:
             most = section.model_copy(update={"shards": shards}).shards_on(config.device)
@@ -94,10 +94,9 @@ def check_scatter(config: SharedConfig, scatter: Mapping[str, int]) -> None:
 
 
 def _on_networks(config: SharedConfig) -> Iterator[tuple[str, OnNetworks]]:
-    for name in type(config).model_fields:
+    for name in config.chosen:
         section = getattr(config, name)
-        chosen = config.experiments is None or name in config.experiments
-        if chosen and isinstance(section, OnNetworks):
+        if isinstance(section, OnNetworks):
             yield name, section
 
 

@@ -44,7 +44,7 @@ _PYTHON = "https://docs.python.org/release/{version}/"
 _MAINTAINERS = {"@type": "Organization", "name": "The xgradient maintainers"}
 # What a run makes for others; logs, stored images and partial measurements are left out.
 _OUTPUTS = (
-    *("report.html", "tables/*", "figures/*", "toys.json"),
+    *("report.html", "tables/*", "figures/*", "pages/*", "toys.json"),
     *("*/*/*.safetensors", "*/*/history.csv", "*/*.json"),
 )
 # Names by which SPDX knows the licences of the catalogue.

@@ -56,10 +56,7 @@ class _Plan:
         self._config, self._shards = config, shards
         self._nets = config.networks.used
         self._experiments = [
-            name
-            for name in type(config).model_fields
-            if isinstance(getattr(config, name), OnNetworks)
-            and (config.experiments is None or name in config.experiments)
+            name for name in config.chosen if isinstance(getattr(config, name), OnNetworks)
         ]
         used = [name for experiment in self._experiments for name in self._measured(experiment)]
         self._used = {name: self._nets[name] for name in self._nets if name in used}

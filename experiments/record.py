@@ -20,7 +20,7 @@ from experiments.tables import job_facts
 __all__ = ["keep", "main", "run_facts"]
 
 # What is copied, and from where.
-_KEPT = ("config.yaml", "tables/*.csv", "tables/*.md", "figures/*.png")
+_KEPT = ("config.yaml", "tables/*.csv", "tables/*.md", "figures/*.png", "pages/*.html")
 # Facts that all jobs of a run should share; of each, the different values are listed.
 _SHARED = ("commit", "device", "processor", "system", "python", "versions")
 

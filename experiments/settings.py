@@ -53,8 +53,10 @@ __all__ = [
     "RepeatableList",
     "Section",
     "Several",
+    "TextDataset",
     "UnknownKey",
     "Variant",
+    "WordVectors",
     "catalogue",
     "check_methods_fit",
     "check_quadrature",
@@ -118,6 +120,8 @@ class Section(BaseModel):
     """Written on one line of config.yaml, as ``{a: 1, b: 2}``."""
     POSITION: ClassVar[int] = 1000
     """Place of an experiment in config.yaml and in the report; equal ones in alphabetical order."""
+    ON_REQUEST: ClassVar[bool] = False
+    """Whether an experiment runs only where `experiments` names it."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -378,8 +382,10 @@ def catalogue() -> dict[str, Dataset]:
     return load_catalogue(_DATASETS)
 
 
-def datasets_with(section: Literal["images", "mortality"]) -> tuple[str, ...]:
-    """Return the names of the data sets of labelled images, or of the tables of mortality."""
+def datasets_with(
+    section: Literal["images", "mortality", "text", "vectors"],
+) -> tuple[str, ...]:
+    """Return the names of the data sets whose entries have a section."""
     return tuple(name for name, entry in catalogue().items() if getattr(entry, section) is not None)
 
 
@@ -388,6 +394,12 @@ ImageDataset = Annotated[
 ]
 MortalityTable = Annotated[
     str, OneOf(lambda: datasets_with("mortality"), lambda name: catalogue()[name].title)
+]
+TextDataset = Annotated[
+    str, OneOf(lambda: datasets_with("text"), lambda name: catalogue()[name].title)
+]
+WordVectors = Annotated[
+    str, OneOf(lambda: datasets_with("vectors"), lambda name: catalogue()[name].title)
 ]
 
 

@@ -46,7 +46,9 @@ class SharedConfig(Section):
         "data", description="folder for downloaded files; kept when results are deleted"
     )
     experiments: List[str] | None = Field(
-        None, description="what to run, by the names of the sections below; null: all of them"
+        None,
+        description="what to run, by the names of the sections below; null: all but text, which "
+        "downloads vectors of words (see config/text.yaml)",
     )
     folders: dict[ImageFolders, Folder] = Field(
         {},
@@ -75,6 +77,21 @@ class SharedConfig(Section):
     )
     networks: Networks = part()
     training: Training = part()
+
+    @property
+    def sections(self) -> dict[str, Section]:
+        """The sections of the experiments by name, in the order of the report."""
+        own = SharedConfig.model_fields
+        return {name: getattr(self, name) for name in type(self).model_fields if name not in own}
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Names of the experiments of this run, in the order of the report."""
+        return tuple(
+            name
+            for name, section in self.sections.items()
+            if (not section.ON_REQUEST if self.experiments is None else name in self.experiments)
+        )
 
     def settings_of(self, experiment: str, network: str) -> Any:
         """Return the section of an experiment, with what a network has of its own.
@@ -167,11 +184,7 @@ class SharedConfig(Section):
 
     @model_validator(mode="after")
     def _check_sections(self) -> SharedConfig:
-        experiments = [
-            name
-            for name in type(self).model_fields
-            if isinstance(getattr(self, name), Section) and name not in ("networks", "training")
-        ]
+        experiments = list(self.sections)
         for number, experiment in enumerate(self.experiments or ()):
             if experiment not in experiments:
                 near = nearest(experiment, experiments)
@@ -193,7 +206,7 @@ class SharedConfig(Section):
                     )
                 self.settings_of(experiment, network)
         # Defaults of the others may not fit the nets of this run.
-        for name in self.experiments or experiments:
+        for name in self.chosen:
             try:
                 getattr(self, name).check(self)
             except Refusal as refusal:
@@ -215,8 +228,8 @@ class SharedConfig(Section):
         trained = {net.dataset for net in self.networks.used.values() if net.is_trained}
         trained |= {
             dataset
-            for experiment in self.experiments or type(self).model_fields
-            for dataset in getattr(getattr(self, experiment), "SPLIT_DATASETS", ())
+            for experiment in self.chosen
+            for dataset in self.sections[experiment].SPLIT_DATASETS
         }
         for dataset in sorted(trained):
             entry = catalogue()[dataset]

@@ -24,6 +24,7 @@ from experiments.data.image_sections import Folders, ImageSource, LabelledFiles
 from experiments.data.lock_files import Lock, LockError, load_lock
 from experiments.data.mortality_section import Mortality
 from experiments.data.sources import Source
+from experiments.data.text_section import LabelledText, WordVectors
 from experiments.data.weight_section import Weights
 
 __all__ = [
@@ -68,6 +69,10 @@ class Dataset(Entry):
         Given for a table of features and deaths.
     weights : Weights, optional
         Given for weights of trained networks.
+    text : LabelledText, optional
+        Given for labelled sentences.
+    vectors : WordVectors, optional
+        Given for vectors of words.
     """
 
     NOT_IN_FILES = ("name",)
@@ -83,6 +88,8 @@ class Dataset(Entry):
     images: ImageSource | None = None
     mortality: Mortality | None = None
     weights: Weights | None = None
+    text: LabelledText | None = None
+    vectors: WordVectors | None = None
 
     _lock: Lock | None = PrivateAttr(default=None)
 
@@ -97,7 +104,10 @@ class Dataset(Entry):
         for number, name in enumerate(names):
             if name in names[:number]:
                 raise ValueError(f"files lists {name} twice")
-        sections = {"images": self.images, "mortality": self.mortality, "weights": self.weights}
+        sections = {
+            name: getattr(self, name)
+            for name in ("images", "mortality", "weights", "text", "vectors")
+        }
         for section, part in sections.items():
             for key, name in part.used_files() if part is not None else ():
                 if name not in names:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from experiments.intermediates import read_table
 
-__all__ = ["as_download", "as_picture", "notebook_body", "table_rows", "thumbnail"]
+__all__ = ["as_download", "as_picture", "notebook_body", "page_parts", "table_rows", "thumbnail"]
 
 MOST_ROWS = 40
 """Of a longer table the page shows the first rows; the file has all."""
@@ -21,6 +21,7 @@ _THUMBNAIL = (480, 360)
 _HEADING = re.compile(r"<(/?)h([1-3])\b[^>]*>")
 _MARK = re.compile(r'<a class="anchor-link".*?</a>| id="cell-id=[^"]*"', re.S)
 _STYLE_OF_FRAME = re.compile(r'<style scoped="">.*?</style>', re.S)
+_STYLE_OF_CONTENT = re.compile(r'<style class="content">(.*?)</style>', re.S)
 
 
 def _data(kind: str, content: bytes) -> str:
@@ -68,10 +69,29 @@ def notebook_body(path: str | Path) -> str:
     ValueError
         If it is no such page.
     """
+    body = _body(path, Path(path).read_text(encoding="utf-8"), "page of a notebook")
+    return _STYLE_OF_FRAME.sub("", _MARK.sub("", body))
+
+
+def page_parts(path: str | Path) -> tuple[str, str]:
+    """Return the style that the content of a page needs, and what it shows; see `notebook_body`.
+
+    Raises
+    ------
+    ValueError
+        If it is no page with a ``<style class="content">``.
+    """
     page = Path(path).read_text(encoding="utf-8")
+    style = _STYLE_OF_CONTENT.search(page)
+    if style is None:
+        raise ValueError(f"{path} is no page of a run: delete it and run snakemake again")
+    return style[1], _body(path, page, "page of a run")
+
+
+def _body(path: str | Path, page: str, what: str) -> str:
+    """Return the body of a page, with its headings below those of the report."""
     _, found, rest = page.partition("<body>")
     body, closed, _ = rest.rpartition("</body>")
     if not found or not closed:
-        raise ValueError(f"{path} is no page of a notebook: delete it and run snakemake again")
-    body = _STYLE_OF_FRAME.sub("", _MARK.sub("", body))
+        raise ValueError(f"{path} is no {what}: delete it and run snakemake again")
     return _HEADING.sub(lambda tag: f"<{tag[1]}h{int(tag[2]) + 3}>", body)

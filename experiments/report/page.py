@@ -19,6 +19,7 @@ from experiments.report.embedding import (
     as_download,
     as_picture,
     notebook_body,
+    page_parts,
     table_rows,
     thumbnail,
 )
@@ -61,7 +62,7 @@ def build_page(
     introduction : path
         What the run is about, in reStructuredText.
     shown : iterable of mapping
-        The outputs in order: ``kind`` ("table", "notebook", "figure" or "training"),
+        The outputs in order: ``kind`` ("table", "notebook", "figure", "page" or "training"),
         ``experiment``, ``name``, ``title``, ``path``, ``caption`` (a file) and ``wildcards``.
     verdicts : path
         The table of `experiments.claims.judge_claims`.
@@ -111,7 +112,7 @@ def _experiments(items: Sequence[_Shown], config: Mapping[str, Any]) -> dict[str
     found: dict[str, dict[str, Any]] = {}
     notebooks = {each.name: each.path for each in items if each.kind == "notebook"}
     for each in items:
-        if each.kind not in ("table", "figure"):
+        if each.kind not in ("table", "figure", "page"):
             continue
         experiment = found.setdefault(
             each.experiment,
@@ -121,6 +122,7 @@ def _experiments(items: Sequence[_Shown], config: Mapping[str, Any]) -> dict[str
                 "title": each.title.partition(":")[0],
                 "picture": None,
                 "figures": [],
+                "pages": [],
                 "tables": [],
             },
         )
@@ -136,6 +138,9 @@ def _experiments(items: Sequence[_Shown], config: Mapping[str, Any]) -> dict[str
             experiment["figures"].append(
                 {**common, "address": address, "width": width, "height": height}
             )
+        elif each.kind == "page":
+            style, content = page_parts(each.path)
+            experiment["pages"].append({**common, "style": style, "content": content})
         else:
             experiment["tables"].append({**common, **_table(each.path, notebooks.get(each.name))})
     return found

@@ -84,9 +84,7 @@ SCATTERED = [name for name in experiment_names() if hasattr(getattr(CONFIG, name
 GPU = int(config["device"] == "cuda")
 
 # The experiments of this run, in the order of the report.
-EXPERIMENTS = [
-    name for name in experiment_names() if name in (config["experiments"] or experiment_names())
-]
+EXPERIMENTS = CONFIG.chosen
 
 # Outputs of the run, by kind and by experiment, and what the report says of them: the rules add
 # theirs.
@@ -456,6 +454,20 @@ def network_figure_outputs(experiment, title, part=""):
             labels={"figure": title, "network": "{network}"},
         ),
     }
+
+
+def page_output(experiment, title, part):
+    """A page for what neither a table nor a figure shows, results/pages/EXPERIMENT_PART.html."""
+    name = f"{experiment}_{part}"
+    path = f"{RESULTS}/pages/{name}.html"
+    announce(FIGURES, experiment, [path])
+    in_report("page", experiment, name, title, path, f"{name}_page")
+    return report(
+        path,
+        caption=f"../report/{name}_page.rst",
+        category="Pages",
+        labels={"page": title},
+    )
 
 
 def history_output(path, caption, labels, files):

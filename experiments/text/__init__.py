@@ -1,0 +1,1 @@
+"""Contributions of words to the class of a sentence."""
