@@ -78,8 +78,8 @@ def _sentence(line: bytes, where: str, encoding: str, n_classes: int) -> Sentenc
         text = line.decode(encoding)
     except UnicodeDecodeError as error:
         raise SentenceError(
-            f"{where}: is not {encoding} at byte {error.start + 1}: correct `encoding` in the entry "
-            "of the data set, or the file"
+            f"{where}: is not {encoding} at byte {error.start + 1}: correct `encoding` in the "
+            "entry of the data set, or the file"
         ) from error
     label, *words = text.removesuffix("\r").split(" ")
     words = [word for word in words if word]

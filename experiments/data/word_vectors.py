@@ -76,7 +76,7 @@ def _column(path: str | Path) -> list[Any]:
         raise WordVectorError(f"{path} is no Parquet file ({said})") from error
     if table.num_columns != 1:
         raise WordVectorError(f"{path} has {table.num_columns} columns, not one of words")
-    values: list[Any] = table.column(0).to_pylist()
+    values = list(table.column(0).to_pylist())
     if not all(isinstance(value, str) for value in values):
         raise WordVectorError(f"{path} holds something else than words")
     return values

@@ -26,7 +26,7 @@ Width = Annotated[int, Field(ge=1, le=100)]
 
 
 class Net(Section):
-    """Convolutions of several widths, ReLU, maximum over time, linear (Kim 2014, with fixed vectors)."""
+    """Convolutions of several widths, ReLU, maximum over time, a linear layer (Kim 2014)."""
 
     widths: List[Width] = Field((3, 4, 5), description="words that a filter sees at a time")
     filters: Count = Field(100, description="of every width")

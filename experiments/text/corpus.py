@@ -109,7 +109,7 @@ def encode(
     dimensions: int,
     class_names: Sequence[str],
 ) -> Corpus:
-    """Number the words of all sentences.
+    """Give every word of all sentences a number, and its vector.
 
     Parameters
     ----------

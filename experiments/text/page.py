@@ -42,30 +42,42 @@ h1, h2, h3 { line-height: 1.25; }
 </style>
 </head>
 <body>
-{% macro one(word) %}<span class="word {{ word.kind }}"
-{%- if word.colour %} style="background: {{ word.colour }}"{% endif %}>{{ word.text }}<small>{{ word.number }}</small></span>{% endmacro %}
+{% macro one(word) %}
+<span class="word {{ word.kind }}"
+{%- if word.colour %} style="background: {{ word.colour }}"{% endif -%}
+>{{ word.text }}<small>{{ word.number }}</small></span>
+{% endmacro %}
 <h1>Sentences and the contributions of their words</h1>
-<p>What every word contributes to the answer of two convolution nets: by how much it raises or lowers the
-logit of the class that the sentence really has, which stands above it. A word is a vector of numbers,
-whose contributions are summed. For the net with biases they are Integrated Gradients ({{ n_steps }}
-steps) on the way from the sentence without words, whose vectors are all zero. The X-DNN has no biases:
-its Integrated Gradients are X-Gradient, a single gradient. Nothing was selected: these are the first
-sentences of every class in the file of the test sentences, with their lines in it.</p>
-<p class="words">Legend: {% for word in legend %}{{ one(word) }} {% endfor %}</p>
-<p>A solid line and a plus stand for the class, a dashed line and a minus against it; the stronger the
-colour, the larger the contribution, in the scale of each sentence and net. Words without a number
-contribute less than {{ smallest }} % of the largest. Words in dotted frames have no vector: to the
-nets they are the same as no word.</p>
+<p>What every word contributes to the answer of two convolution nets: by how much it raises or
+lowers the logit of the class that the sentence really has, which stands above it. A word is a
+vector of numbers, whose contributions are summed. For the net with biases they are Integrated
+Gradients ({{ n_steps }} steps) on the way from the sentence without words, whose vectors are all
+zero. The X-DNN has no biases: its Integrated Gradients are X-Gradient, a single gradient. Nothing
+was selected: these are the first sentences of every class in the file of the test sentences, with
+their lines in it.</p>
+<p class="words">Legend:
+{% for word in legend %}
+{{ one(word) }}
+{%- endfor %}
+</p>
+<p>A solid line and a plus stand for the class, a dashed line and a minus against it; the stronger
+the colour, the larger the contribution, in the scale of each sentence and net. Words without a
+number contribute less than {{ smallest }} % of the largest. Words in dotted frames have no
+vector: to the nets they are the same as no word.</p>
 {% for dataset in datasets %}
 <h2>{{ dataset.title }}</h2>
 {% for sentence in dataset.sentences %}
 <div class="sentence">
 <h3>{{ sentence.label }} <span class="said">(line {{ sentence.number }})</span></h3>
 {% for net in sentence.nets %}
-<p class="said"><b>{{ net.name }}</b> says {{ net.predicted }}{{ "" if net.right else ", which is wrong" }}.
+<p class="said"><b>{{ net.name }}</b> says {{ net.predicted }}{{ net.verdict }}.
 Contributions to “{{ sentence.label }}”: {{ net.sum }} in all; logit {{ net.score }}, without words
 {{ net.empty }}.</p>
-<p class="words">{% for word in net.words %}{{ one(word) }} {% endfor %}</p>
+<p class="words">
+{% for word in net.words %}
+{{ one(word) }}
+{%- endfor %}
+</p>
 {% endfor %}
 </div>
 {% endfor %}
@@ -139,7 +151,7 @@ def _sentence(variants: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             {
                 "name": name,
                 "predicted": found["predicted"],
-                "right": found["predicted"] == found["label"],
+                "verdict": "" if found["predicted"] == found["label"] else ", which is wrong",
                 "sum": _signed(sum(scores)),
                 "score": _signed(found["score"]),
                 "empty": _signed(found["empty_score"]),

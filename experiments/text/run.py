@@ -40,15 +40,17 @@ COLUMNS = (
     "ig_sum_percent",
     "product_sum_percent",
 )
-"""Keys of a row of attributions: the index of the sentence; the logit of its class, and that of the
-sentence without words; the difference between Input×Gradient and IG, by number and by word; and by how
-much the sums of IG and of Input×Gradient miss the difference between the two logits. All in percent of
-the sum of the absolute values of IG, or of Input×Gradient for the last."""
+"""Keys of a row of attributions: the index of the sentence; the logit of its class, and that of
+the sentence without words; the difference between Input×Gradient and IG, by number and by word;
+and by how much the sums of IG and of Input×Gradient miss the difference between the two logits.
+Differences are in percent of the sum of the absolute values of IG, or of Input×Gradient for the
+last."""
 
 EXACT = ("sentence", "pieces", "exact_sum_percent", "quadrature_percent")
-"""Keys of a row of exact attributions: the index of the sentence; on how many pieces of the path the
-net is linear; by how much the sum of the exact integral misses the difference between the logits; and by
-how much IG by quadrature differs from it."""
+"""Keys of a row of exact attributions: the index of the sentence; into how many pieces the path was
+cut, on each of which the net is linear; by how much the sum of the exact integral misses the
+difference between the logits; and by how much IG by quadrature differs from it, both in percent of
+the sum of its absolute values."""
 
 
 def predict(model: nn.Module, corpus: Corpus, batch_size: int = 100) -> Iterator[Row]:
@@ -232,9 +234,7 @@ def _scores(model: nn.Module, inputs: Tensor, labels: Tensor) -> tuple[Tensor, T
 
 def _percent(difference: Tensor, whole: Tensor) -> list[float]:
     """Return by sentence the sum of absolute differences in percent of that of the whole."""
-    first, second = (
-        each.abs().reshape(len(each), -1).sum(1) for each in (difference, whole)
-    )
+    first, second = (each.abs().reshape(len(each), -1).sum(1) for each in (difference, whole))
     # A sentence of unknown words alone has nothing to attribute, and nothing that differs.
     percent: list[float] = torch.where(first == 0, first, 100 * first / second).tolist()
     return percent

@@ -92,5 +92,5 @@ def test_one_column_of_words_is_expected(files):
 
 def test_a_word_twice_is_refused(files):
     write_words(files[1], ["the", "the", "film", "null", "café"])
-    with pytest.raises(WordVectorError, match="has 4 different words, but .* has 5 vectors"):
+    with pytest.raises(WordVectorError, match=r"has 4 different words, but .* has 5 vectors"):
         read_word_vectors(*files, 3, ["the"])

@@ -37,8 +37,8 @@ def test_a_section_that_does_not_run_is_not_checked_against_the_data():
     [
         (
             {"validation_sentences": 5447},
-            "config: text.validation_sentences is 5447, but of 5452 training sentences of 6 classes "
-            "(trec) it can take from 6 to 5446",
+            "config: text.validation_sentences is 5447, but of 5452 training sentences of 6 "
+            "classes (trec) it can take from 6 to 5446",
         ),
         (
             {"validation_sentences": 5400, "training": {"batch_size": 53}},

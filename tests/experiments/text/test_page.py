@@ -1,4 +1,4 @@
-"""The page of sentences: every word is text, and the sign of its contribution is not colour alone."""
+"""The page of sentences: every word is text, and its sign is not told by colour alone."""
 
 from __future__ import annotations
 
@@ -67,7 +67,14 @@ def test_the_page_says_what_it_shows(html):
     page = Page(html)
     check_page(page)
     text = " ".join(page.text.split())
-    for said in ("Films", "praise (line 7)", "(9 steps)", "for the class", "against it", "less than 5 %"):
+    for said in (
+        "Films",
+        "praise (line 7)",
+        "(9 steps)",
+        "for the class",
+        "against it",
+        "less than 5 %",
+    ):
         assert said in text
     assert "The net with biases says praise. Contributions to “praise”: +0.76 in all" in text
     assert "logit +1.50, without words −0.25" in text

@@ -85,7 +85,9 @@ def test_with_biases_the_columns_are_what_they_say(corpus):
         row, change = table.loc[index], float(scores[index] - empty[index])
         ig, both = captum[index].double(), product[index]
         size = float(ig.abs().sum())
-        assert row["difference_percent"] == pytest.approx(100 * float((both - ig).abs().sum()) / size)
+        assert row["difference_percent"] == pytest.approx(
+            100 * float((both - ig).abs().sum()) / size
+        )
         words = ig.sum(0)
         by_word = float((both.sum(0) - words).abs().sum()) / float(words.abs().sum())
         assert row["word_difference_percent"] == pytest.approx(100 * by_word)
