@@ -92,7 +92,7 @@ def plan(config):
         if net.weights is not None:
             assert released(net, "regular")
             assert not is_torchvision(net.weights) or weights_entry(net.weights, net.architecture)
-    for name in config.experiments or [key for key, _ in sections(config)]:
+    for name in config.chosen:
         section = getattr(config, name)
         if isinstance(section, OnNetworks):
             assert config.networks_of(name)

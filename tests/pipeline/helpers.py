@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
 import pandas as pd
 
-from experiments.config import check_config
+from experiments.config import check_config, experiment_names
 
 
 def settings_of(run_config: dict, experiment: str, network: str):
@@ -28,6 +29,12 @@ def nets_of(run_config: dict, experiment: str) -> list[tuple[str, str]]:
 def folder_of(results: Path, run_config: dict, network: str, variant: str) -> Path:
     """Return the folder of a net."""
     return results / run_config["networks"][network]["dataset"] / f"{network}-{variant}"
+
+
+def of_run(name: str, run_config: dict) -> bool:
+    """Whether a table, a figure or a notebook belongs to an experiment of the run."""
+    left_out = set(experiment_names()) - set(check_config(run_config).chosen)
+    return not any(re.match(f"{experiment}(_|$)", name) for experiment in left_out)
 
 
 def read_table(results: Path, name: str) -> pd.DataFrame:

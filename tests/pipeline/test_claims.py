@@ -6,12 +6,14 @@ import pandas as pd
 import pytest
 
 from experiments.claims import judge_claims, load_claims, readable
-from tests.pipeline.helpers import read_table
+from tests.pipeline.helpers import of_run, read_table
 
 
 @pytest.fixture(scope="module")
-def claims(root):
-    return load_claims(root / "workflow" / "claims.yaml")
+def claims(root, run_config):
+    """Return the claims about tables of the run."""
+    listed = load_claims(root / "workflow" / "claims.yaml")
+    return [claim for claim in listed if of_run(claim.table, run_config)]
 
 
 def test_every_claim_names_columns_that_its_table_has(results, claims):

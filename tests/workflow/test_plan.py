@@ -27,6 +27,8 @@ def test_a_dry_run_from_another_folder_plans_every_stage(root, tmp_path):
     # A net of somebody else's weights is regular and stripped, and nothing else.
     assert int(planned["measure_accuracy"]) == 3 * n_trained + 2
     assert planned["read_weights"] == "1"
+    # Only where it is asked for: its data are large.
+    assert "train_text" not in planned
     assert planned["report"] == planned["figure_contrast"] == planned["table_accuracy"] == "1"
     assert not (tmp_path / "results").exists()
 

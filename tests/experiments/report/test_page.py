@@ -15,6 +15,10 @@ from experiments.notebooks import as_page
 from experiments.report.page import build_page
 from tests.experiments.report.pages import Page, check_page
 
+WORDS = """<html><head><style>p { color: red; }</style>
+<style class="content">.word { color: blue; }</style></head>
+<body><h1>Words</h1><p class="word">so</p></body></html>
+"""
 HOSTILE = "<script>alert('1')</script> & <img src=x onerror=alert(2)>"
 CLAIM = """
 - claim: Widths of {hostile} are large.
@@ -82,6 +86,7 @@ def run(tmp_path, root):
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_markdown_cell("# Depth of all\n\nText.\n\n## Provenance")]
     (tmp_path / "depths.html").write_text(as_page(notebook))
+    (tmp_path / "words.html").write_text(WORDS)
     (tmp_path / "claims.yaml").write_text(CLAIM.format(hostile=HOSTILE))
     (tmp_path / "config.yaml").write_text(f"# {HOSTILE}\nresults: results\n")
     verdicts = table("claims", judge_claims(tmp_path / "claims.yaml", [widths, depths, other], []))
@@ -89,6 +94,7 @@ def run(tmp_path, root):
         item("table", "widths", "widths", f"Widths {HOSTILE}", widths, f"Of {HOSTILE}."),
         item("figure", "widths", "widths_a", f"Widths {HOSTILE}", str(tmp_path / "a.png")),
         item("figure", "widths", "widths", "Widths again", str(tmp_path / "b.png")),
+        item("page", "widths", "widths_words", "Words", str(tmp_path / "words.html")),
         item("table", "depths", "depths", "Depths", depths),
         item("table", "depths", "depths_other", "Other depths", other),
         item("notebook", "depths", "depths", "Depths", str(tmp_path / "depths.html")),
@@ -170,6 +176,17 @@ def test_a_notebook_is_shown_below_the_headings_of_the_page(run):
     assert "<h4>Depth of all</h4>" in html and "<h5>Provenance</h5>" in html
     # The caption of the CSV file would say the same once more.
     assert html.index("<h4>Depth of all</h4>") > html.index('id="table-depths"')
+
+
+def test_a_page_is_shown_with_the_style_of_its_content(run, tmp_path):
+    html = build_page(**run)
+    _, _, shown = html.partition('<div id="page-widths_words">')
+    assert '<h4>Words</h4><p class="word">so</p>' in shown.partition('<div id="table-')[0]
+    head = html.partition("</head>")[0]
+    assert ".word { color: blue; }" in head and "color: red" not in html
+    (tmp_path / "words.html").write_text("<html><body>so</body></html>")
+    with pytest.raises(ValueError, match=r"words\.html is no page of a run: delete it"):
+        build_page(**run)
 
 
 def test_a_run_without_claims_says_so(run, tmp_path):
