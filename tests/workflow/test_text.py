@@ -71,7 +71,7 @@ def workplace(root, tmp_path):
     for split, count in COUNTS.items():
         lines = []
         for number in range(count):
-            words = [*drawn.choice(WORDS[:8], 5), drawn.choice(DECISIVE[number % 2]), "caf\xe9"]
+            words = [*drawn.choice(WORDS[:8], 5), drawn.choice(DECISIVE[number % 2]), "\xe9cole"]
             lines.append(f"{number % 2} {' '.join(drawn.permutation(words))}\n")
         files[split].write_bytes("".join(lines).encode("latin-1"))
     splits = {split: {"file": files[split].name, "count": COUNTS[split]} for split in COUNTS}
@@ -105,5 +105,5 @@ def test_sentences_are_learned_explained_and_shown(workplace):
     shown = json.loads((workplace / "results/reviews/text-x/examples.json").read_text())
     assert [each["label"] for each in shown["sentences"]] == ["praise", "blame"]
     page = (workplace / "results/pages/text_words.html").read_text(encoding="utf-8")
-    assert page.count('<span class="word unknown">café') == 4
+    assert page.count('<span class="word unknown">école') == 4
     assert "Do the claims hold?" in (workplace / "results/tables/text.html").read_text()
