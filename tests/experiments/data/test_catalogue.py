@@ -295,24 +295,6 @@ LABELLED_MISTAKES = [
     ("outputs", DELETE, "images.outputs is missing"),
     ("shape", [28, 28], "unknown key 'images.shape'; allowed here: outputs, labelled"),
 ]
-TEXT_MISTAKES = [
-    ("text", 3, "text is 3, but must be a mapping of keys to values"),
-    ("text.classes", ["one"], "text.classes is ['one'], but must have at least 2 entries"),
-    ("text.classes.1", 1, "text.classes.1 is 1, but must be a valid string"),
-    ("text.encoding", "ascii", "text.encoding is 'ascii', but must be 'utf-8' or 'latin-1'"),
-    ("text.splits.dev", {}, "text.splits.dev is 'dev', but must be 'train', 'validation' or"),
-    ("text.splits.test", DELETE, "text: splits has no test: add it"),
-    ("text.splits.train.file", "x", "text.splits.train.file is 'x', but must be one of the files:"),
-    ("text.splits.train.count", 0, "text.splits.train.count is 0, but must be greater than"),
-    ("text.splits.train.labels", "x", "unknown key 'text.splits.train.labels'; allowed here: file"),
-]
-VECTORS_MISTAKES = [
-    ("vectors.array", "x.txt", "vectors.array is 'x.txt', but must be the name of a .npy file"),
-    ("vectors.words", "words.csv", "but must be the name of a .parquet file"),
-    ("vectors.words", "x.parquet", "vectors.words is 'x.parquet', but must be one of the files:"),
-    ("vectors.dimensions", DELETE, "vectors.dimensions is missing"),
-    ("vectors.dimensions", "50", "vectors.dimensions is '50', but must be a valid integer"),
-]
 
 
 def refusal(entry, key, value, folder):
@@ -390,16 +372,6 @@ def test_mistakes_in_a_mortality_section_are_one_line(entries, tmp_path, key, va
 @pytest.mark.parametrize(("key", "value", "message"), WEIGHTS_MISTAKES)
 def test_mistakes_in_a_weights_section_are_one_line(entries, tmp_path, key, value, message):
     assert message in refusal(entries["xdnn_weights"], key, value, tmp_path)
-
-
-@pytest.mark.parametrize(("key", "value", "message"), TEXT_MISTAKES)
-def test_mistakes_in_a_text_section_are_one_line(entries, tmp_path, key, value, message):
-    assert message in refusal(entries["sst2"], key, value, tmp_path)
-
-
-@pytest.mark.parametrize(("key", "value", "message"), VECTORS_MISTAKES)
-def test_mistakes_in_a_vectors_section_are_one_line(entries, tmp_path, key, value, message):
-    assert message in refusal(entries["glove_6b_50d"], key, value, tmp_path)
 
 
 @pytest.mark.parametrize(("key", "value", "message"), LABELLED_MISTAKES)
