@@ -246,7 +246,7 @@ def _inputs(
 
 def _read(folder: Path, catalogue: Mapping[str, Dataset]) -> list[str]:
     """Return the names of the data sets that a run has fetched or read."""
-    names = {path.parent.name for path in folder.glob("*/fetched.json")}
+    names = {path.parent.name for path in folder.glob("*/sources.json")}
     for path in folder.glob("*/table.json"):
         names.add(json.loads(path.read_text(encoding="utf-8"))["dataset"])
     return sorted(names & catalogue.keys())
@@ -254,7 +254,7 @@ def _read(folder: Path, catalogue: Mapping[str, Dataset]) -> list[str]:
 
 def _digests(folder: Path, entry: Dataset) -> dict[str, str]:
     """Return the digests of the files of a data set that the run has fetched, or else of all."""
-    record = folder / entry.name / "fetched.json"
+    record = folder / entry.name / "sources.json"
     if not record.is_file():
         return dict(entry.digests)
     fetched = json.loads(record.read_text(encoding="utf-8"))["files"]

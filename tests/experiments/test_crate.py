@@ -37,7 +37,8 @@ def folder(tmp_path_factory):
         "config.yaml": yaml.safe_dump(CONFIG),
         "tables/a.csv": "b\n1\n",
         "figures/a.png": "no picture",
-        "mnist/fetched.json": json.dumps({"dataset": "mnist", "files": [FETCHED]}),
+        "pages/a.html": "<p>",
+        "mnist/sources.json": json.dumps({"dataset": "mnist", "files": [FETCHED]}),
         "attribution_prior/table.json": json.dumps(
             {"dataset": "nhefs", "date": "2026-11-27T01:00:00+00:00", **FACTS}
         ),
@@ -84,7 +85,8 @@ def test_every_output_is_there_with_its_digest_and_nothing_else(folder, entities
     assert outputs == [
         "attribution_prior/table.json",
         "figures/a.png",
-        "mnist/fetched.json",
+        "mnist/sources.json",
+        "pages/a.html",
         "report.html",
         "tables/a.csv",
         "toys.json",
