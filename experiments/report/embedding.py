@@ -21,6 +21,7 @@ _THUMBNAIL = (480, 360)
 _HEADING = re.compile(r"<(/?)h([1-3])\b[^>]*>")
 _MARK = re.compile(r'<a class="anchor-link".*?</a>| id="cell-id=[^"]*"', re.S)
 _STYLE_OF_FRAME = re.compile(r'<style scoped="">.*?</style>', re.S)
+_FIRST_HEADING = re.compile(r"\s*<h1>.*?</h1>", re.S)
 _STYLE_OF_CONTENT = re.compile(r'<style class="content">(.*?)</style>', re.S)
 
 
@@ -74,7 +75,7 @@ def notebook_body(path: str | Path) -> str:
 
 
 def page_parts(path: str | Path) -> tuple[str, str]:
-    """Return the style that the content of a page needs, and what it shows; see `notebook_body`.
+    """Return the style that the content of a page needs, and what it shows below its heading.
 
     Raises
     ------
@@ -85,7 +86,7 @@ def page_parts(path: str | Path) -> tuple[str, str]:
     style = _STYLE_OF_CONTENT.search(page)
     if style is None:
         raise ValueError(f"{path} is no page of a run: delete it and run snakemake again")
-    return style[1], _body(path, page, "page of a run")
+    return style[1], _body(path, _FIRST_HEADING.sub("", page, count=1), "page of a run")
 
 
 def _body(path: str | Path, page: str, what: str) -> str:

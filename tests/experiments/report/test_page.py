@@ -17,7 +17,8 @@ from tests.experiments.report.pages import Page, check_page
 
 WORDS = """<html><head><style>p { color: red; }</style>
 <style class="content">.word { color: blue; }</style></head>
-<body><h1>Words</h1><p class="word">so</p></body></html>
+<body>
+<h1>A page of words</h1><h2>Films</h2><p class="word">so</p></body></html>
 """
 HOSTILE = "<script>alert('1')</script> & <img src=x onerror=alert(2)>"
 CLAIM = """
@@ -181,7 +182,10 @@ def test_a_notebook_is_shown_below_the_headings_of_the_page(run):
 def test_a_page_is_shown_with_the_style_of_its_content(run, tmp_path):
     html = build_page(**run)
     _, _, shown = html.partition('<div id="page-widths_words">')
-    assert '<h4>Words</h4><p class="word">so</p>' in shown.partition('<div id="table-')[0]
+    shown = shown.partition('<div id="table-')[0]
+    # Under the title that the rule announced.
+    assert "<h3>Words</h3>" in shown and "A page of words" not in html
+    assert '<h5>Films</h5><p class="word">so</p>' in shown
     head = html.partition("</head>")[0]
     assert ".word { color: blue; }" in head and "color: red" not in html
     (tmp_path / "words.html").write_text("<html><body>so</body></html>")
