@@ -86,13 +86,14 @@ def page_parts(path: str | Path) -> tuple[str, str]:
     style = _STYLE_OF_CONTENT.search(page)
     if style is None:
         raise ValueError(f"{path} is no page of a run: delete it and run snakemake again")
-    return style[1], _body(path, _FIRST_HEADING.sub("", page, count=1), "page of a run")
+    without_first = _FIRST_HEADING.sub("", page, count=1)
+    return style[1], _body(path, without_first, "page of a run", down=2)
 
 
-def _body(path: str | Path, page: str, what: str) -> str:
-    """Return the body of a page, with its headings below those of the report."""
+def _body(path: str | Path, page: str, what: str, down: int = 3) -> str:
+    """Return the body of a page, with its headings so many levels further down."""
     _, found, rest = page.partition("<body>")
     body, closed, _ = rest.rpartition("</body>")
     if not found or not closed:
         raise ValueError(f"{path} is no {what}: delete it and run snakemake again")
-    return _HEADING.sub(lambda tag: f"<{tag[1]}h{int(tag[2]) + 3}>", body)
+    return _HEADING.sub(lambda tag: f"<{tag[1]}h{int(tag[2]) + down}>", body)

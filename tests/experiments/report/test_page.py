@@ -185,7 +185,7 @@ def test_a_page_is_shown_with_the_style_of_its_content(run, tmp_path):
     shown = shown.partition('<div id="table-')[0]
     # Under the title that the rule announced.
     assert "<h3>Words</h3>" in shown and "A page of words" not in html
-    assert '<h5>Films</h5><p class="word">so</p>' in shown
+    assert '<h4>Films</h4><p class="word">so</p>' in shown
     head = html.partition("</head>")[0]
     assert ".word { color: blue; }" in head and "color: red" not in html
     (tmp_path / "words.html").write_text("<html><body>so</body></html>")

@@ -107,9 +107,9 @@ def test_the_report_takes_over_content_and_its_style(html, tmp_path):
     style, body = page_parts(path)
     # What belongs to the page alone stays there.
     assert ".word.against" in style and "max-width" not in style
-    assert "<h5>Films" in body and "<h1>" not in body and "<style" not in body
+    assert "<h4>Films" in body and "<h1>" not in body and "<style" not in body
     assert "Sentences and the contributions" not in body  # the report has a heading of its own
-    assert words_of(body.replace("<h5>", "<h2>", 1)) == words_of(html)
+    assert words_of(body.replace("<h4>", "<h2>", 1)) == words_of(html)
     path.write_text(html.replace("content", "other", 10), encoding="utf-8")
     with pytest.raises(ValueError, match=r"words\.html is no page of a run: delete it"):
         page_parts(path)
