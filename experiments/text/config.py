@@ -8,7 +8,6 @@ from pydantic import Field
 
 from experiments.settings import (
     Count,
-    FractionBelowOne,
     List,
     Positive,
     Refusal,
@@ -30,11 +29,11 @@ class Net(Section):
 
     widths: List[Width] = Field((3, 4, 5), description="words that a filter sees at a time")
     filters: Count = Field(100, description="of every width")
-    dropout: FractionBelowOne = Field(0.5, description="share of the maxima, in training")
+    dropout: float = Field(0.5, ge=0, lt=1, description="share of the maxima, in training")
 
 
 class Training(Section):
-    """Of both nets, from a random initialisation, with the optimiser of `training`."""
+    """Of both nets, from a random initialisation: AdamW, one cycle of the learning rate."""
 
     epochs: Count = Field(8, description="passes over the training sentences")
     batch_size: Count = Field(50, description="sentences per step")

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config import check_config
+from experiments.config import check_config, experiment_names
 from experiments.degree.names import NETS as DEGREE_NETS
 from experiments.dependencies import code_digest, import_closure
 from experiments.networks.architectures import architecture, architectures
 from tests.oracles import imports
+from tests.workflow.runs import overlay
 
 # --- small packages ------------------------------------------------------------------------------
 
@@ -284,10 +285,12 @@ def run(*command, cwd):
 
 @pytest.fixture(scope="module")
 def jobs(root, tmp_path_factory):
-    """Return every job with a script, as Snakemake plans it with all published networks."""
+    """Return every job with a script, of all experiments and with all published networks."""
     helper = root / "tests" / "workflow" / "planned_jobs.py"
-    overlay = root / "config" / "published.yaml"
-    planned = run(helper, root / "Snakefile", overlay, cwd=tmp_path_factory.mktemp("empty"))
+    folder = tmp_path_factory.mktemp("empty")
+    everything = overlay(folder / "all.yaml", {"experiments": list(experiment_names())})
+    overlays = (root / "config" / "published.yaml", everything)
+    planned = run(helper, root / "Snakefile", *overlays, cwd=folder)
     return [job for job in planned if job["script"]]
 
 
@@ -296,7 +299,9 @@ def named(job):
     names = {job["builder"], *job["functions"]} - {None}
     networks = check_config({}).networks.used
     for path in job["input"]:
-        if match := re.search(r"/(\w+)-\w+/(?:model|regular|x)\.safetensors$", path):
+        if re.search(r"/text-\w+/model\.safetensors$", path):
+            names.add("experiments.text.network:SentenceConvNet")
+        elif match := re.search(r"/(\w+)-\w+/(?:model|regular|x)\.safetensors$", path):
             key = networks[match[1]].architecture if match[1] in networks else match[1]
             names.add(architecture(key).builder)
         if re.search(r"genomics/\w+/model\.safetensors$", path):

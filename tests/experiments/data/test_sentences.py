@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from experiments.data.catalogue import load_dataset
 from experiments.data.sentences import Sentence, SentenceError, read_sentences
@@ -68,6 +70,18 @@ def test_an_odd_line_is_named(written, content, line, said):
         read_sentences(path, "utf-8", 2, 3)
     message = str(raised.value)
     assert message.startswith(f"{path}, line {line}:") and "\n" not in message
+
+
+@given(st.lists(st.sampled_from([b"0", b"1", b" ", b"\n", b"\r", b"\xe9", b"a", b"\x00"])))
+def test_whatever_a_file_holds_is_sentences_or_one_line(tmp_path_factory, parts):
+    path = tmp_path_factory.getbasetemp() / "anything.txt"
+    path.write_bytes(b"".join(parts))
+    try:
+        sentences = read_sentences(path, "utf-8", 2, 2)
+    except SentenceError as error:
+        assert str(error).startswith(f"{path}, line ") and len(str(error).splitlines()) == 1
+    else:
+        assert len(sentences) == 2 and all(each.words for each in sentences)
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the data next to the checkout are missing")
