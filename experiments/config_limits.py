@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from experiments.networks.config import Network
     from experiments.shared_config import SharedConfig
 
-__all__ = ["check_limits", "check_scatter", "image_side", "n_training_images"]
+__all__ = [
+    "check_images_for_a_batch",
+    "check_limits",
+    "check_scatter",
+    "image_side",
+    "n_training_images",
+]
 
 
 def image_side(network: Network) -> int | None:
@@ -36,6 +42,34 @@ def n_training_images(config: SharedConfig, dataset: str) -> int | None:
         return None
     count -= config.validation_images
     return count if config.limit_images is None else min(count, config.limit_images)
+
+
+def check_images_for_a_batch(config: SharedConfig, dataset: str) -> None:
+    """Refuse an experiment that trains nets of its own on fewer images than a batch has.
+
+    Parameters
+    ----------
+    config : SharedConfig
+        The whole configuration.
+    dataset : str
+        Data set of the training images.
+
+    Raises
+    ------
+    Refusal
+        With the key ``training``, as the section of the experiment has it.
+    """
+    networks = config.networks.used.values()
+    if any(net.dataset == dataset and net.is_trained for net in networks):
+        return  # These have as many, and their check names the key.
+    n_images = n_training_images(config, dataset)
+    batch_size = config.training.settings.batch_size
+    if n_images is not None and n_images < batch_size:
+        raise Refusal(
+            f"needs batches of {batch_size} images, but there are only {n_images} training images "
+            f"of {dataset}: lower training.settings.batch_size",
+            "training",
+        )
 
 
 def check_limits(config: SharedConfig) -> None:

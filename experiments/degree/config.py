@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from experiments.config_limits import n_training_images
+from experiments.config_limits import check_images_for_a_batch
 from experiments.degree.names import NETS
-from experiments.settings import Count, List, OneOf, Positive, Refusal, Section, part
+from experiments.settings import Count, List, OneOf, Positive, Section, part
 from experiments.shared_config import SharedConfig
 
 __all__ = ["Settings"]
@@ -47,14 +47,4 @@ class Settings(Section):
 
     def check(self, config: SharedConfig) -> None:
         """Check that there are enough images for a batch."""
-        networks = config.networks.used.values()
-        if any(net.dataset == DATASET and net.is_trained for net in networks):
-            return  # These have as many, and their check names the key.
-        n_images = n_training_images(config, DATASET)
-        batch_size = config.training.settings.batch_size
-        if n_images is not None and n_images < batch_size:
-            raise Refusal(
-                f"are trained in batches of {batch_size}, but there are only {n_images} training "
-                f"images of {DATASET}: lower training.settings.batch_size",
-                "nets",
-            )
+        check_images_for_a_batch(config, DATASET)

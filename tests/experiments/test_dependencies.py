@@ -12,6 +12,7 @@ import pytest
 
 from experiments.config import check_config, experiment_names
 from experiments.degree.names import NETS as DEGREE_NETS
+from experiments.denoising.names import BUILDER as DENOISER
 from experiments.dependencies import code_digest, import_closure
 from experiments.networks.architectures import architecture, architectures
 from tests.oracles import imports
@@ -308,6 +309,8 @@ def named(job):
             names.add(architectures()["genomics_convnet"].builder)
         if match := re.search(r"degree/(\w+)/model\.safetensors$", path):
             names.add(DEGREE_NETS[match[1]].builder)
+        if "/denoising/" in path and path.endswith("model.safetensors"):
+            names.add(DENOISER)
     methods = job["methods"] if isinstance(job["methods"], dict) else {}
     for entry in methods.values():
         # The attribution maps have methods by variant.

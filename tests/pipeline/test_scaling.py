@@ -15,6 +15,7 @@ from experiments.planned_work import planned_work
 WITHOUT_ESTIMATE = {
     "measure_axioms",
     "measure_degree",
+    "measure_denoising",
     "measure_digit_conversion",
     "measure_genomics",
     "measure_toys",
@@ -22,6 +23,7 @@ WITHOUT_ESTIMATE = {
     "summarise_attribution_prior",
     "train_attribution_prior",
     "train_degree",
+    "train_denoising",
     "train_digit_conversion",
     "train_genomics",
 }

@@ -166,6 +166,7 @@ def test_a_method_is_applied_again_by_the_experiments_that_have_it(project):
         "examples_masking",
         "measure_attribution_maps",
         "measure_axioms",
+        "measure_denoising",
         "measure_digit_conversion",
         "measure_ig_convergence",
         "measure_saturation",

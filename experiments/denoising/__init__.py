@@ -1,0 +1,1 @@
+"""Denoisers with and without biases: the effective filter of an output pixel."""
