@@ -98,7 +98,7 @@ def _plot_curves(figure: Any, table: pd.DataFrame, trained_up_to: float) -> None
     some = table[table["net"] == table["net"].iloc[0]]
     panels[0].plot(some["noise"], some["psnr_in"], color="0.5", linestyle="--", label="noisy")
     panels[0].set(title="restored images", ylabel="PSNR (dB)")
-    panels[1].set(title="not linear in the image", ylabel="net bias (%)")
+    panels[1].set(title="not explained by the filters", ylabel="net bias (%)")
     panels[2].set(title="size of the filters", ylabel="mean radius (pixels)")
     for panel in panels:
         panel.axvspan(0, trained_up_to, color="0.93", zorder=0)
