@@ -48,7 +48,12 @@ _OUTPUTS = (
     *("*/*/*.safetensors", "*/*/history.csv", "*/*.json"),
 )
 # Names by which SPDX knows the licences of the catalogue.
-_LICENCES = {"MIT": "MIT", "BSD": "BSD-3-Clause", "CC-BY-SA-3.0": "CC-BY-SA-3.0"}
+_LICENCES = {
+    "MIT": "MIT",
+    "BSD": "BSD-3-Clause",
+    "CC-BY-SA-3.0": "CC-BY-SA-3.0",
+    "PDDL-1.0": "PDDL-1.0",
+}
 _TYPES = {".ipynb": "application/x-ipynb+json", ".safetensors": "application/octet-stream"}
 
 

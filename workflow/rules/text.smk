@@ -191,7 +191,6 @@ rule figure_text:
 rule page_text:
     input:
         examples=of_text_nets(rules.measure_text.output.examples),
-        datasets=[dataset_file(name) for name in TEXT["datasets"]],
     output:
         page_output("text", "Words of single sentences", part="words"),
     log:
@@ -201,7 +200,7 @@ rule page_text:
     params:
         code=code("text/page"),
         nets=TEXT_NETS,
-        datasets=TEXT["datasets"],
+        titles={name: CATALOGUE[name].title for name in TEXT["datasets"]},
         n_steps=TEXT["n_steps"],
     script:
         "../scripts/text/page.py"
