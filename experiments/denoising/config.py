@@ -13,7 +13,7 @@ __all__ = ["DATASET", "Settings"]
 DATASET = "fashion_mnist"
 
 
-class Net(Section):
+class Denoiser(Section):
     """The size of the nets."""
 
     INLINE = True
@@ -37,7 +37,7 @@ class Settings(Section):
     POSITION = 48
     SPLIT_DATASETS = (DATASET,)
 
-    net: Net = part("convolutions of 3 × 3 pixels and ReLU, on fashion_mnist")
+    net: Denoiser = part("convolutions of 3 × 3 pixels and ReLU, on fashion_mnist")
     trained_up_to: Positive = Field(
         30.0,
         description="largest noise of the training, uniform from 0; standard deviation in grey "
