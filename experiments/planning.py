@@ -136,6 +136,11 @@ class Plan:
         """Return the number of test images of a net's data set."""
         return self._sizes(network)["test"]
 
+    def n_references(self, network: str) -> int:
+        """Return the number of images that baselines are drawn from: for training, if any are."""
+        sizes = self._sizes(network)
+        return sizes.get("train", sizes["test"])
+
     def image_shape(self, network: str) -> tuple[int, int, int]:
         """Return channels, height and width of an image as a net takes it."""
         return image_shape(self._net(network))

@@ -26,7 +26,7 @@ from experiments.settings import (
 )
 from experiments.shared_config import SharedConfig
 
-__all__ = ["Settings"]
+__all__ = ["Fractions", "OddSize", "Settings", "check_kernel", "check_several"]
 
 OddSize = Annotated[
     int, Field(ge=3), Must(lambda size: size % 2 == 1, "an odd integer of at least 3, or null")
@@ -133,11 +133,11 @@ class Settings(OnNetworks):
             config.check_enough_classes(examples.n_images, network, "examples.n_images")
             settings = config.settings_of("masking", network)
             net = config.networks.used[network]
-            _check_kernel(settings.kernel_size, network, image_side(net))
-            _check_several(settings.n_images, net.dataset, config.n_test_images(net.dataset))
+            check_kernel(settings.kernel_size, network, image_side(net))
+            check_several(settings.n_images, net.dataset, config.n_test_images(net.dataset))
 
 
-def _check_kernel(kernel_size: int | None, network: str, side: int | None) -> None:
+def check_kernel(kernel_size: int | None, network: str, side: int | None) -> None:
     """Refuse a blur that reflects more pixels at the border than an image has."""
     if kernel_size is not None and side is not None and kernel_size // 2 >= side:
         raise Refusal(
@@ -147,7 +147,7 @@ def _check_kernel(kernel_size: int | None, network: str, side: int | None) -> No
         )
 
 
-def _check_several(n_images: int | None, dataset: str, known: int | None) -> None:
+def check_several(n_images: int | None, dataset: str, known: int | None) -> None:
     """Refuse a single image: it has no interval."""
     numbers = [number for number in (n_images, known) if number is not None]
     if numbers and min(numbers) < 2:

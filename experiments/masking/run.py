@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from experiments.data.network_images import NetworkImages
 from xgradient.masking import blur, blur_size_for, insertion_deletion, masking_curves
 
-__all__ = ["blurred", "score_blocks"]
+__all__ = ["Replacement", "blurred", "score_blocks"]
+
+Replacement = Callable[[Tensor, Sequence[int]], Tensor]
+"""What masked pixels are replaced by, from images and their indices."""
 
 
 def blurred(inputs: Tensor, kernel_size: int | None, sigma: float | None) -> Tensor:
@@ -32,6 +35,7 @@ def score_blocks(
     attributions: Mapping[str, Tensor],
     blocks: Iterable[Sequence[int]],
     settings: Mapping[str, Any],
+    replace: Replacement | None = None,
 ) -> dict[str, Tensor]:
     """Evaluate masking curves and, if requested, insertion and deletion, of some blocks.
 
@@ -48,6 +52,9 @@ def score_blocks(
     settings : mapping
         ``fractions`` (minimum, maximum, count), ``kernel_size``, ``sigma``, ``masked_batch_size``
         and ``insertion_deletion``, the number of steps or None.
+    replace : callable, optional
+        Takes the images of a block (n, C, H, W) and their indices, and returns what masked pixels
+        are replaced by, in the same shape; by default the images are blurred.
 
     Returns
     -------
@@ -65,7 +72,10 @@ def score_blocks(
     start = 0
     for block in blocks:
         inputs, labels = (part.to(device) for part in data.__getitems__(block))
-        replacement = blurred(inputs, settings["kernel_size"], settings["sigma"])
+        if replace is None:
+            replacement = blurred(inputs, settings["kernel_size"], settings["sigma"])
+        else:
+            replacement = replace(inputs, block)
         known: list[tuple[Tensor, dict[str, Tensor]]] = []
         for method, means in attributions.items():
             mean = means[start : start + len(block)]

@@ -162,6 +162,21 @@ def test_tensors_between_jobs_have_the_predicted_bytes():
         assert entries[rule, "alexnet-regular"].written == size
 
 
+def test_baselines_read_training_images():
+    own = {"networks": ["alexnet"], "n_images": 10, "batch_size": 4, "n_steps": 3, "shown": 1}
+    entries = by_subject({"networks": {"use": ["alexnet"]}, "baselines": {**own, "shards": 2}})
+    found = entries["measure_baselines", "alexnet-regular"]
+    assert (found.jobs, found.blocks, found.decoded) == (2, 3, 0)
+    # Three references for ten images, and twice for the one that is shown; the mean in both jobs.
+    assert found.work.references == 3 * (10 + 2) + 2 * 5000
+    everything = {**own, "mean_images": None, "compared": ["zero", "training_mean"]}
+    entries = by_subject({"networks": {"use": ["alexnet"]}, "baselines": everything})
+    assert entries["measure_baselines", "alexnet-x"].work.references == 55_000
+    published = by_subject({**PUBLISHED, "baselines": own})
+    found = published["measure_baselines", "alexnet-x"]
+    assert found.decoded == found.work.references == 3 * (10 + 2) + 5000
+
+
 def test_images_of_any_size_are_refused():
     space = {"mean": [0.5] * 3, "std": [0.5] * 3}
     networks = merge(PUBLISHED["networks"], {"alexnet": {"preprocessing": space}})

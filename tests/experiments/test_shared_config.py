@@ -31,7 +31,7 @@ def test_the_experiments_of_a_run_alone_must_fit_its_networks():
             {"maskin": 2},
             "--set-scatter maskin=2 is not possible: shards are of accuracy, mean_relative_"
             "difference, ig_convergence, contrast, saturation, attribution_maps, masking, "
-            "single_deletion, attribution_prior; did you mean masking?",
+            "single_deletion, baselines, attribution_prior; did you mean masking?",
         ),
         (
             {"attribution_prior": 31},

@@ -9,6 +9,10 @@ from torch import nn
 from experiments import work
 from experiments.attributed_images import attribute_blocks
 from experiments.attribution_maps.run import attribute
+from experiments.baselines.names import BASELINES
+from experiments.baselines.normalisation import measure_normalisations, normalised_maps
+from experiments.baselines.run import example_maps, measure
+from experiments.baselines.starts import Sources
 from experiments.masking.examples import mask_examples
 from experiments.masking.run import score_blocks
 from experiments.methods import method
@@ -219,6 +223,39 @@ def test_the_masking_experiment_takes_the_predicted_passes(net, variant, dtype):
     most = counted("masking", settings, len(IMAGES), variant, "evaluating").forward
     # Masks that turn out to be equal are evaluated once.
     assert 0.6 * most < Count.rows["forward"] <= most
+
+
+@pytest.mark.parametrize("homogeneous", [False, True])
+def test_the_baselines_take_the_predicted_passes(net, homogeneous):
+    settings = {
+        "compared": [*BASELINES],
+        "n_images": 5,
+        "batch_size": 2,
+        "n_steps": 4,
+        "internal_batch_size": 3,
+        "mean_images": 6,
+        "replacement_images": 3,
+        "identity_steps": 2,
+        "precision": {"regular": "float64", "x": "float64"},
+        "shown": 2,
+        **{name: MASKING[name] for name in ("fractions", "masked_batch_size")},
+        "kernel_size": 5,
+        "sigma": 2.0,
+    }
+    sources, blocks = Sources(IMAGES, settings, 0), blocks_of(IMAGES.choose(5), 2)
+    common = (IMAGES, blocks, sources, settings)
+    measure(net, *common, torch.float64, lambda values, text: values)
+    example_maps(net, IMAGES, [0, 3], sources, settings, torch.float64)
+    if homogeneous:
+        assert list(measure_normalisations(net, *common, lambda values, text: values))
+        normalised_maps(net, IMAGES, [0, 3], sources, settings)
+    done = counted("baselines", settings, len(IMAGES), "x" if homogeneous else "regular")
+    assert Count.rows["gradient_float64"] == done.gradient_float64
+    assert Count.rows["gradient"] == done.gradient == 0
+    # Masks that turn out to be equal are evaluated once, and a flat baseline for all images.
+    assert 0.5 * done.forward < Count.rows["forward"] <= done.forward + 300
+    assert done.references == 6 + 4 * (5 + 2 * 2)
+    assert done.images == (5 + 2) * (1 + homogeneous)
 
 
 def test_the_pictures_take_the_predicted_passes(net):

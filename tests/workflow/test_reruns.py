@@ -155,7 +155,9 @@ def test_a_metric_is_computed_again_with_what_follows(project):
     masking = {"merge_masking", "summarise_masking", "table_masking", "figure_masking"}
     # Attributions are temporary files, so that another score needs them once more.
     attributed = {"attribute_masking", "examples_masking", "figure_masking_images"}
-    assert rules == {"evaluate_masking"} | masking | attributed | JUDGED
+    baselines = {f"{step}_baselines" for step in ("measure", "summarise", "table", "figure")}
+    baselines.add("figure_baselines_maps")
+    assert rules == {"evaluate_masking"} | masking | attributed | baselines | JUDGED
 
 
 def test_a_method_is_applied_again_by_the_experiments_that_have_it(project):
@@ -166,7 +168,11 @@ def test_a_method_is_applied_again_by_the_experiments_that_have_it(project):
         "examples_masking",
         "measure_attribution_maps",
         "measure_axioms",
+<<<<<<< HEAD
         "measure_denoising",
+=======
+        "measure_baselines",
+>>>>>>> ad9fab8 (An experiment: baselines of Integrated Gradients, and the one baseline of X-Gradient)
         "measure_digit_conversion",
         "measure_ig_convergence",
         "measure_saturation",
