@@ -168,11 +168,8 @@ def test_a_method_is_applied_again_by_the_experiments_that_have_it(project):
         "examples_masking",
         "measure_attribution_maps",
         "measure_axioms",
-<<<<<<< HEAD
-        "measure_denoising",
-=======
         "measure_baselines",
->>>>>>> ad9fab8 (An experiment: baselines of Integrated Gradients, and the one baseline of X-Gradient)
+        "measure_denoising",
         "measure_digit_conversion",
         "measure_ig_convergence",
         "measure_saturation",
