@@ -125,7 +125,8 @@ seeds: setup
 	    --config seed=$$seed results=results/seeds/$$seed \
 	    -- results/seeds/$$seed/tables/claims.csv || exit 1; \
 	done
-	$(BIN)/python -m experiments.robustness results/seeds/*/tables/claims.csv > results/seeds/margins.csv
+	$(BIN)/python -m experiments.robustness results/seeds/*/tables/claims.csv \
+	  --output results/seeds/margins.csv
 	@echo "Verdicts over the seeds:  results/seeds/margins.csv"
 
 # Quiet machine, one after the other: what is measured is time.

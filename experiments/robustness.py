@@ -1,6 +1,7 @@
 """Claims over several runs that differ in their seed: which verdicts are a matter of luck.
 
-``python -m experiments.robustness results/seeds/*/tables/claims.csv`` prints a table, as CSV.
+``python -m experiments.robustness results/seeds/*/tables/claims.csv --output margins.csv`` writes a
+table.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from experiments.claim_counts import read_verdicts
 from experiments.claim_list import ClaimError, Expectation, load_claims
 from experiments.claims import HOLDS, NOT_TESTABLE
 from experiments.intermediates import DamagedFileError
+from experiments.writing import write_csv
 
 __all__ = ["main", "margin", "over_runs"]
 
@@ -103,12 +105,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program."""
     parser = argparse.ArgumentParser(prog="python -m experiments.robustness", description=__doc__)
     parser.add_argument("verdicts", nargs="+", help="tables/claims.csv of a run")
+    parser.add_argument("--output", required=True, help="the CSV file to write")
     given = parser.parse_args(arguments)
     try:
         table = over_runs(given.verdicts)
     except (ClaimError, DamagedFileError) as error:
         sys.exit(str(error))
-    table.to_csv(sys.stdout, index=False)
+    write_csv(given.output, table)
 
 
 if __name__ == "__main__":

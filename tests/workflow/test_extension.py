@@ -345,7 +345,7 @@ def test_the_documents_say_the_same(root, document):
     places = {
         "an attribution method": ["experiments/methods/"],
         "an architecture": ["experiments/networks/architectures/", "networks"],
-        "an image data set": ["workflow/datasets/"],
+        "a data set of images": ["workflow/datasets/"],
         "an experiment": [
             "experiments/NAME/",
             "workflow/rules/NAME.smk",

@@ -244,8 +244,9 @@ def test_two_modules_with_configurations_and_prefixes_of_their_own(repository, t
         name = job["rule"].partition("_")[0]
         written = [*job["output"], *filter(None, [job["checkpoint"]])]
         assert all(path.startswith(f"{name}/results/") for path in written) or name == "both"
-    # Of each variant the training, and its fine-tuning for single deletion; genomics in both.
-    assert sum(job["checkpoint"] is not None for job in jobs) == 2 * 2 + 2
+    # Of each variant the training, and its fine-tuning for single deletion; two denoisers; genomics
+    # in both.
+    assert sum(job["checkpoint"] is not None for job in jobs) == 2 * 2 + 2 + 2
 
 
 def test_a_mistake_in_the_configuration_is_one_line(repository, tmp_path):
