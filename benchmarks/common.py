@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import functools
 import multiprocessing
 import os
 import platform
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +27,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 import torch  # noqa: E402
+
+from experiments.job import checkout_commit, processor_name  # noqa: E402
 
 MEBIBYTE = 1024**2
 Key = TypeVar("Key")
@@ -150,26 +154,28 @@ class Results:
         return path
 
 
+@functools.cache
+def _commit() -> str:
+    return checkout_commit()
+
+
 def environment() -> dict[str, object]:
-    """Versions and hardware that a timing depends on.
+    """Versions and hardware that a timing depends on, and when it was taken.
 
     Returns
     -------
     dict of str to object
-        Threads, processor, number of processors, and versions of torch and Python.
+        Threads, processor, number of processors, versions of torch and Python, commit, and date
+        (UTC).
     """
-    processor = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-        names = [x for x in lines if x.startswith("model name")]
-        processor = names[0].split(":", 1)[1].strip() if names else processor
     return {
         "threads": torch.get_num_threads(),
-        "processor": processor,
+        "processor": processor_name(),
         "processors": os.cpu_count(),
         "torch": torch.__version__,
         "python": platform.python_version(),
+        "commit": _commit(),
+        "date": datetime.now(UTC).date().isoformat(),
     }
 
 

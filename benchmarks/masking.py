@@ -155,10 +155,11 @@ def compare(
         case("topk per mask", topk_per_mask),
         case("literal reference", literal),
     )
-    times = interleaved_times(dict([ours, topk]), repeats)
+    times = interleaved_times(dict([ours, topk]), repeats, clock=setting["clock"])
     # The literal reference is too slow for many repeats: each is run between two fast ones.
     for _ in range(min(repeats, 2)):
-        for name, seconds in interleaved_times(dict([slow, ours]), 1, warmup=0).items():
+        more = interleaved_times(dict([slow, ours]), 1, warmup=0, clock=setting["clock"])
+        for name, seconds in more.items():
             times.setdefault(name, []).extend(seconds)
     images = len(tensors[0])
     for name, seconds in times.items():
@@ -185,7 +186,7 @@ def share_of_the_net(results: Results, net: nn.Module, tensors, repeats: int, se
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argument_parser(__doc__)
+    parser = argument_parser(__doc__, clock=True)
     parser.add_argument("--batch-size", type=int, default=32)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -195,6 +196,7 @@ def main() -> None:
 
     for name, channels, size, images in (("fashion", 1, 28, 8), ("alexnet", 3, side, 1)):
         setting = {"net": name, "side": size, "batch_size": options.batch_size}
+        setting["clock"] = options.clock
         net, tensors = build(name), data(images, channels, size)
         compare(results, "masks alone", NoNet(), tensors, repeats, setting)
         scores = compare(results, "end to end", net, tensors, repeats, setting)

@@ -71,7 +71,7 @@ def prepare(attribute, variant: str, images: int, side: int, *arguments: int):
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argument_parser(__doc__)
+    parser = argument_parser(__doc__, clock=True)
     parser.add_argument("--images", type=int, default=16, help="images per batch of X-Gradient")
     parser.add_argument("--n-steps", type=int, default=128, help="nodes of Integrated Gradients")
     parser.add_argument("--internal-batch-size", type=int, default=16)
@@ -85,10 +85,12 @@ def main() -> None:
 
     # X-Gradient against one forward and one backward pass of the same net and batch.
     net, tensors = build("x"), data(images, side)
-    setting = {"net": "X-AlexNet", "side": side, "images": images}
+    setting = {"net": "X-AlexNet", "side": side, "images": images, "clock": options.clock}
     cases = {"one forward, one backward": forward_backward, "XG": xg, "XG, checked": checked_xg}
     passes = interleaved_times(
-        {name: lambda f=f: f(net, *tensors) for name, f in cases.items()}, repeats
+        {name: lambda f=f: f(net, *tensors) for name, f in cases.items()},
+        repeats,
+        clock=options.clock,
     )
     for name, seconds in passes.items():
         results.add(name, "time per image", [t / images for t in seconds], "s", **setting)
@@ -102,6 +104,7 @@ def main() -> None:
     # Integrated Gradients of one image, on the regular net, and X-Gradient of the X-DNN.
     regular, one = build("regular"), data(1, side)
     setting = {"side": side, "images": 1, "n_steps": n_steps, "internal_batch_size": batch}
+    setting["clock"] = options.clock
     times = interleaved_times(
         {
             "IG": lambda: ig(regular, *one, n_steps, batch),
@@ -109,6 +112,7 @@ def main() -> None:
             "XG": lambda: xg(net, *one),
         },
         max(2, repeats // 2 + 1),
+        clock=options.clock,
     )
     for name, seconds in times.items():
         results.add(name, "time per image", seconds, "s", **setting)

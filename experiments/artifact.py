@@ -1,7 +1,7 @@
 """What an experiment costs, beside the tables and figures of the papers that it replicates.
 
-``python -m experiments.artifact docs/run.json`` prints the table of docs/artifact.md; the file is
-what `experiments.record` writes of a run.
+``python -m experiments.artifact docs/run/run.json`` prints the table of docs/artifact.md; the file
+is what `experiments.record` writes of a run.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keep a run: its tables and figures, and its facts in one file.
 
 ``python -m experiments.record results/imagenette docs/imagenet`` copies what readers want of the
-gigabytes of a run, and writes ``run.json``.
+gigabytes of a run, and writes ``run.json``; with ``--without-figures`` only the tables.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ def run_facts(results: str | Path) -> dict[str, Any]:
     -------
     dict
         ``commit``, ``device``, ``processor``, ``system``, ``python`` and ``versions``, each a list
-        of the different values; ``first`` and ``last``, dates (UTC) of measurements; ``rules``, by
-        rule: ``jobs``, ``seconds`` and ``cpu_seconds`` of all jobs, ``max_rss_mb`` of the largest.
+        of the different values; ``first`` and ``last``, dates (UTC) of measurements;
+        ``results_mb``, size of all files; ``rules``, by rule: ``jobs``, ``seconds`` and
+        ``cpu_seconds`` of all jobs, ``max_rss_mb`` of the largest.
 
     Raises
     ------
@@ -58,6 +59,9 @@ def run_facts(results: str | Path) -> dict[str, Any]:
         **{name: [json.loads(value) for value in values] for name, values in shared.items()},
         "first": dates[0],
         "last": dates[-1],
+        "results_mb": round(
+            sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6, 1
+        ),
         "rules": {
             rule.stem: _costs(rule)
             for rule in sorted((folder / "benchmarks").iterdir())
@@ -91,7 +95,7 @@ def _costs(rule: Path) -> dict[str, float]:
     }
 
 
-def keep(results: str | Path, kept: str | Path) -> list[Path]:
+def keep(results: str | Path, kept: str | Path, figures: bool = True) -> list[Path]:
     """Copy the tables and figures of a run, and write its facts.
 
     What an earlier run left among the tables and figures is removed.
@@ -100,6 +104,8 @@ def keep(results: str | Path, kept: str | Path) -> list[Path]:
     ----------
     results, kept : path
         Folder of the results; folder to keep them in, which is created.
+    figures : bool, default True
+        Whether to keep figures.
 
     Returns
     -------
@@ -117,6 +123,8 @@ def keep(results: str | Path, kept: str | Path) -> list[Path]:
     for pattern in _KEPT:
         for old in target.glob(pattern):
             old.unlink()
+        if pattern.startswith("figures/") and not figures:
+            continue
         for path in sorted(source.glob(pattern)):
             copy = target / path.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -134,9 +142,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "results", help="folder of the results of a run, such as results/imagenette"
     )
     parser.add_argument("kept", help="folder to keep its tables, figures and facts in")
+    parser.add_argument("--without-figures", action="store_true", help="keep no figures")
     given = parser.parse_args(arguments)
     try:
-        files = keep(given.results, given.kept)
+        files = keep(given.results, given.kept, figures=not given.without_figures)
     except FileNotFoundError as error:
         sys.exit(str(error))
     print(f"{len(files)} files in {given.kept}")

@@ -48,6 +48,7 @@ def test_facts_of_all_jobs(results):
     assert facts["commit"] == ["abc", "def"]  # a run that spans two says so
     assert facts["versions"] == [{"torch": "2"}]
     assert (facts["first"], facts["last"]) == ("2025-12-31", "2026-02-01")
+    assert facts["results_mb"] == 0.0
     assert facts["rules"] == {
         "measure": {"jobs": 2, "seconds": 3.0, "cpu_seconds": 2.0, "max_rss_mb": 100.0},
         "measure_toys": {"jobs": 1, "seconds": 1.0, "cpu_seconds": 0.5, "max_rss_mb": 50.0},
