@@ -28,6 +28,7 @@ import pandas as pd
 from experiments.artifact import cost_table
 from experiments.intermediates import read_table
 from experiments.published import read_published
+from experiments.writing import write_text
 
 __all__ = ["RecordedRun", "fill_in", "main"]
 
@@ -195,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (OSError, ValueError) as error:
         sys.exit(str(error))
     for document, text in texts.items():
-        Path(document).write_text(text, encoding="utf-8")
+        write_text(document, text)
 
 
 if __name__ == "__main__":
