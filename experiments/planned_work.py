@@ -7,7 +7,6 @@ one measurement of every variant of a net. Experiments with small nets of their 
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from experiments import work
@@ -66,8 +65,7 @@ class _Plan:
         yield from self._models()
         for experiment in self._experiments:
             run = Plan(self._config, experiment, self._shards)
-            module = importlib.import_module(f"experiments.{experiment}.work")
-            plan = getattr(module, "plan", _measurements)
+            plan = getattr(run.counted, "plan", _measurements)
             for network in self._measured(experiment):
                 yield from plan(run, network)
 

@@ -110,10 +110,18 @@ class Plan:
         The experiment.
     shards : mapping of str to int
         Shards by experiment; by default those of the configuration.
+
+    Attributes
+    ----------
+    counted : module
+        The ``work.py`` of the experiment.
+    n_shards : int
+        Number of its shards.
     """
 
     def __init__(self, config: SharedConfig, experiment: str, shards: Mapping[str, int]) -> None:
         self._config, self.experiment = config, experiment
+        self.counted = importlib.import_module(f"experiments.{experiment}.work")
         found: int = getattr(config, experiment).shards
         self.n_shards = shards.get(experiment, found)
 
@@ -167,8 +175,7 @@ class Plan:
         nets : int, default 1
             How many nets of this size every job reads.
         """
-        module = importlib.import_module(f"experiments.{self.experiment}.work")
-        done = module.measuring(self.settings(network), self.available(network), variant)
+        done = self.counted.measuring(self.settings(network), self.available(network), variant)
         return self.shards(f"measure_{self.experiment}", network, [variant] * nets, done)
 
     def shards(

@@ -20,7 +20,8 @@ from experiments.tables import job_facts
 __all__ = ["keep", "main", "run_facts"]
 
 # What is copied, and from where.
-_KEPT = ("config.yaml", "tables/*.csv", "tables/*.md", "figures/*.png", "pages/*.html")
+_TABLES = ("config.yaml", "tables/*.csv", "tables/*.md")
+_FIGURES = ("figures/*.png", "pages/*.html")
 # Facts that all jobs of a run should share; of each, the different values are listed.
 _SHARED = ("commit", "device", "processor", "system", "python", "versions")
 
@@ -105,7 +106,7 @@ def keep(results: str | Path, kept: str | Path, figures: bool = True) -> list[Pa
     results, kept : path
         Folder of the results; folder to keep them in, which is created.
     figures : bool, default True
-        Whether to keep figures.
+        Whether to keep figures, and pages for readers.
 
     Returns
     -------
@@ -120,11 +121,10 @@ def keep(results: str | Path, kept: str | Path, figures: bool = True) -> list[Pa
     source, target = Path(results), Path(kept)
     facts = run_facts(source)
     files = []
-    for pattern in _KEPT:
+    for pattern in (*_TABLES, *_FIGURES):
         for old in target.glob(pattern):
             old.unlink()
-        if pattern.startswith("figures/") and not figures:
-            continue
+    for pattern in (*_TABLES, *(_FIGURES if figures else ())):
         for path in sorted(source.glob(pattern)):
             copy = target / path.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "results", help="folder of the results of a run, such as results/imagenette"
     )
     parser.add_argument("kept", help="folder to keep its tables, figures and facts in")
-    parser.add_argument("--without-figures", action="store_true", help="keep no figures")
+    parser.add_argument("--without-figures", action="store_true", help="keep no figures and pages")
     given = parser.parse_args(arguments)
     try:
         files = keep(given.results, given.kept, figures=not given.without_figures)

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from experiments.baselines.names import BASELINES
+from experiments.masking.work import METRICS
 from experiments.planning import Plan, Planned
 from experiments.work import Work, at_most
 
 __all__ = ["measuring", "plan"]
-
-_METRICS = 6
 
 
 def measuring(settings: Mapping[str, Any], available: int, variant: str) -> Work:
@@ -25,7 +24,7 @@ def measuring(settings: Mapping[str, Any], available: int, variant: str) -> Work
     keys, n_steps = settings["compared"], settings["n_steps"]
     kind = "gradient_float64" if settings["precision"][variant] == "float64" else "gradient"
     averaged = sum(BASELINES[key].averaged for key in keys)
-    masks = len(keys) * _METRICS * settings["fractions"]["count"]
+    masks = len(keys) * METRICS * settings["fractions"]["count"]
     replaced = min(settings["replacement_images"], images) * (len(keys) - averaged)
     mean_images = (settings["mean_images"] or 0) if "training_mean" in keys else 0
     done = Work(

@@ -9,10 +9,11 @@ from experiments.planning import Plan, Planned
 from experiments.work import Work, at_most, methods_of
 from experiments.work import attributing as attributing_images
 
-__all__ = ["attributing", "evaluating", "examples", "plan"]
+__all__ = ["METRICS", "attributing", "evaluating", "examples", "plan"]
 
+METRICS = 6
+"""Masking metrics of every attribution."""
 
-_METRICS = 6
 _FLOAT = 4
 
 
@@ -31,7 +32,7 @@ def evaluating(settings: Mapping[str, Any], available: int, variant: str) -> Wor
     """
     images, methods = at_most(settings["n_images"], available), methods_of(settings, variant)
     steps = settings["insertion_deletion"]
-    masks = _METRICS * settings["fractions"]["count"]
+    masks = METRICS * settings["fractions"]["count"]
     masks += 0 if steps is None else 2 * (steps + 1) - 1
     same = {"x_gradient", "input_x_gradient"} <= set(methods)
     return Work(images, forward=images * masks * (len(methods) - same))
@@ -59,7 +60,7 @@ def plan(run: Plan, network: str) -> Iterator[Planned]:
         done = evaluating(settings, available, variant)
         maps = _FLOAT * made.images * len(methods) * height * width
         # The target logit and whether it is the largest; insertion and deletion.
-        of_method = _METRICS * n_fractions * (_FLOAT + 1) + 2 * n_steps * _FLOAT
+        of_method = METRICS * n_fractions * (_FLOAT + 1) + 2 * n_steps * _FLOAT
         shared = 8 * (n_fractions + n_steps)
         scores = done.images * (8 + len(methods) * of_method) + run.n_shards * shared
         yield run.shards(

@@ -121,6 +121,8 @@ def test_what_is_recorded_is_what_the_templates_read(tmp_path):
     (results / "tables").mkdir(parents=True)
     (results / "figures").mkdir()
     (results / "figures/contrast.png").write_bytes(b"png")
+    (results / "pages").mkdir()
+    (results / "pages/text_words.html").write_text("<p>", encoding="utf-8")
     (results / "tables/accuracy.csv").write_text("network,top1\na,1.5\n", encoding="utf-8")
     facts = {name: "x" for name in ("commit", "device", "processor", "system", "python")}
     (results / "accuracy.json").write_text(
