@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from experiments.claim_list import Claim, ClaimError, Expectation, load_claims
 from experiments.intermediates import read_table
@@ -28,7 +27,6 @@ __all__ = [
     "judge_claims",
     "load_claims",
     "readable",
-    "whole",
 ]
 
 HOLDS, FAILS, NOT_TESTABLE = "holds", "fails", "not testable here"
@@ -212,13 +210,6 @@ def readable(judged: pd.DataFrame) -> pd.DataFrame:
     shown = judged.assign(measured=[measured(row) for _, row in judged.iterrows()])
     columns = ["claim", "verdict", "measured", "expected", "n_cases", "remark", "scope", "source"]
     return shown[columns].rename(columns={"n_cases": "cases"})
-
-
-def whole(judged: pd.DataFrame) -> Styler:
-    """Show the result of `judge_claims` in a notebook: no claim cut short, and names escaped."""
-    left = {"text-align": "left", "vertical-align": "top"}
-    shown = readable(judged).style.hide(axis="index")
-    return shown.format(escape="html").set_properties(None, **left)
 
 
 def _compared_with(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
+from pandas.io.formats.style import Styler
 
 from experiments.intermediates import DamagedFileError, read_json, read_table
 from experiments.markup import latex_text, markdown_cell, markdown_text
@@ -23,6 +24,7 @@ __all__ = [
     "provenance",
     "read_measurements",
     "summarise_nets",
+    "whole",
 ]
 
 LABELS = ("dataset", "network", "architecture", "variant")
@@ -192,6 +194,19 @@ def export_table(
     body = table.to_latex(caption=latex_text(caption), hrules=True, position_float="centering")
     comments = "".join(f"% {' '.join(note.split())}\n" for note in notes)
     write_text(latex, comments + body)
+
+
+def whole(table: pd.DataFrame) -> Styler:
+    """Show a table in a notebook: all rows and columns, no cell cut short, and names escaped.
+
+    pandas alone leaves out the middle of a long table. Row numbers are left out: they say nothing.
+    """
+    shown = table.style.format(escape="html")
+    for axis in ("index", "columns"):
+        shown = shown.format_index(escape="html", axis=axis)
+    if isinstance(table.index, pd.RangeIndex):
+        shown = shown.hide(axis="index")
+    return shown.set_properties(None, **{"text-align": "left", "vertical-align": "top"})
 
 
 def job_facts(path: str | Path) -> list[Mapping[str, Any]]:

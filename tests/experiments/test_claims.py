@@ -17,9 +17,9 @@ from experiments.claims import (
     judge_claims,
     load_claims,
     readable,
-    whole,
 )
 from experiments.published import read_published
+from experiments.tables import whole
 
 TABLE = pd.DataFrame(
     {
@@ -304,7 +304,7 @@ def test_a_notebook_shows_whole_claims_and_no_markup_in_them(tmp_path):
     path = tmp_path / "claims.yaml"
     path.write_text(yaml.safe_dump([entry(claim="<b>It</b> holds" + " and holds" * 20)]))
     TABLE.to_csv(tmp_path / "scores.csv", index=False)
-    page = whole(judge_claims(path, [tmp_path / "scores.csv"], [])).to_html()
+    page = whole(readable(judge_claims(path, [tmp_path / "scores.csv"], []))).to_html()
     assert "&lt;b&gt;It&lt;/b&gt; holds" + " and holds" * 20 + "</td>" in page
 
 

@@ -13,6 +13,7 @@ from experiments.tables import (
     number,
     provenance,
     read_measurements,
+    whole,
 )
 
 
@@ -134,6 +135,23 @@ def test_a_table_is_exported_for_readers(tmp_path):
     assert text.startswith("% A note.\n% Another.\n")
     assert r"A\_B & 0.330" in text and r"value (\%)" in text
     assert r"\caption{On a\_b \& c.}" in text
+
+
+def test_a_notebook_shows_all_of_a_table_without_row_numbers():
+    names = ["<b>bold</b>", *(f"net {index}" for index in range(100))]
+    frame = pd.DataFrame({"net": names, **{f"<i>{index}</i>": "long " * 30 for index in range(30)}})
+    page = whole(frame).to_html()
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page and "&lt;i&gt;29&lt;/i&gt;" in page
+    assert "<b>" not in page and "<i>" not in page
+    assert page.count("<tr>") == 102 and page.count("</td>") == 101 * 31
+    assert ">net 50</td>" in page and ">" + "long " * 30 + "</td>" in page
+    assert ">100</th>" not in page
+
+
+def test_names_of_rows_are_shown():
+    rows = pd.MultiIndex.from_tuples([("<b>", "x"), ("b", "y")], names=["net", "variant"])
+    page = whole(pd.DataFrame({"value": ["1", "2"]}, index=rows)).to_html()
+    assert ">&lt;b&gt;</th>" in page and ">y</th>" in page and ">variant</th>" in page
 
 
 def test_provenance_has_a_line_per_distinct_origin(tmp_path):

@@ -71,12 +71,15 @@ def test_a_shard_asks_for_its_share_of_the_time(planned):
     assert other < regular.pop() < x.pop() < 10 + 5 * (other - 10)
 
 
-def test_the_profile_groups_rules_that_exist(root):
+def test_what_follows_the_measurements_of_an_experiment_is_one_slurm_job(root):
+    for path in (root / "workflow/rules").glob("*.smk"):
+        rules = re.split(r"^rule (?=\w+:)", path.read_text(), flags=re.M)[1:]
+        for rule in rules:
+            grouped = re.search(r'^    group:\n        "(\w+)"$', rule, re.M)
+            if re.match("summarise_|table_|judge_", rule):
+                assert grouped and grouped[1] == path.stem, rule.partition(":")[0]
+
+
+def test_the_profile_is_of_no_site(root):
     profile = yaml.safe_load((root / "workflow/profiles/slurm/config.yaml").read_text())
-    text = "\n".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
-    rules = set(re.findall(r"^rule (\w+):", text, re.M))
-    assert set(profile["groups"]) <= rules
-    # All that follows the measurements is grouped, but for figures without a table.
-    later = {rule for rule in rules if re.match("summarise_|table_|judge_", rule)}
-    assert later <= set(profile["groups"])
     assert "slurm_partition" not in str(profile) and "slurm_account" not in str(profile)

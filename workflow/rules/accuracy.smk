@@ -36,6 +36,8 @@ rule summarise_accuracy:
         csv=csv_output("accuracy", "Accuracy"),
     log:
         f"{LOGS}/summarise_accuracy.log",
+    group:
+        "accuracy"
     conda:
         ENVIRONMENT
     params:
@@ -56,6 +58,8 @@ rule table_accuracy:
         **notebook_outputs("accuracy", "Accuracy"),
     log:
         f"{LOGS}/table_accuracy.log",
+    group:
+        "accuracy"
     conda:
         ENVIRONMENT
     params:
@@ -71,6 +75,8 @@ rule figure_accuracy:
         **figure_outputs("accuracy", "Accuracy"),
     log:
         f"{LOGS}/figure_accuracy.log",
+    group:
+        "accuracy"
     conda:
         ENVIRONMENT
     params:

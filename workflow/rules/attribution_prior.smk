@@ -110,6 +110,8 @@ rule summarise_attribution_prior:
         f"{LOGS}/summarise_attribution_prior.log",
     benchmark:
         f"{BENCHMARKS}/summarise_attribution_prior.tsv"
+    group:
+        "attribution_prior"
     conda:
         ENVIRONMENT
     params:
@@ -142,6 +144,8 @@ rule table_attribution_prior:
         **notebook_outputs("attribution_prior", "Training with attribution priors"),
     log:
         f"{LOGS}/table_attribution_prior.log",
+    group:
+        "attribution_prior"
     conda:
         ENVIRONMENT
     params:
@@ -165,6 +169,8 @@ rule figure_attribution_prior:
         **figure_outputs("attribution_prior", "Cost of attribution priors", part="cost"),
     log:
         f"{LOGS}/figure_attribution_prior.log",
+    group:
+        "attribution_prior"
     conda:
         ENVIRONMENT
     params:

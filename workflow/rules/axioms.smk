@@ -36,6 +36,8 @@ rule table_axioms:
         **notebook_outputs("axioms", "Axioms"),
     log:
         f"{LOGS}/table_axioms.log",
+    group:
+        "axioms"
     conda:
         ENVIRONMENT
     params:
@@ -52,6 +54,8 @@ rule figure_axioms:
         **figure_outputs("axioms", "Axioms"),
     log:
         f"{LOGS}/figure_axioms.log",
+    group:
+        "axioms"
     conda:
         ENVIRONMENT
     params:

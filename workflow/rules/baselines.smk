@@ -84,6 +84,8 @@ rule summarise_baselines:
         ),
     log:
         f"{LOGS}/summarise_baselines.log",
+    group:
+        "baselines"
     conda:
         ENVIRONMENT
     params:
@@ -108,6 +110,8 @@ rule table_baselines:
         **notebook_outputs("baselines", "Baselines"),
     log:
         f"{LOGS}/table_baselines.log",
+    group:
+        "baselines"
     conda:
         ENVIRONMENT
     params:
@@ -143,6 +147,8 @@ rule figure_baselines:
         **figure_outputs("baselines", "Baselines and what masks replace", part="replacement"),
     log:
         f"{LOGS}/figure_baselines.log",
+    group:
+        "baselines"
     conda:
         ENVIRONMENT
     params:

@@ -21,6 +21,8 @@ rule judge_claims:
         csv_output("claims", "Claims"),
     log:
         f"{LOGS}/judge_claims.log",
+    group:
+        "claims"
     conda:
         ENVIRONMENT
     params:
@@ -37,6 +39,8 @@ rule table_claims:
         **notebook_outputs("claims", "Claims"),
     log:
         f"{LOGS}/table_claims.log",
+    group:
+        "claims"
     conda:
         ENVIRONMENT
     params:

@@ -36,6 +36,8 @@ rule summarise_contrast:
         csv=csv_output("contrast", "Accuracy against contrast"),
     log:
         f"{LOGS}/summarise_contrast.log",
+    group:
+        "contrast"
     conda:
         ENVIRONMENT
     params:
@@ -52,6 +54,8 @@ rule figure_contrast:
         **figure_outputs("contrast", "Accuracy against contrast"),
     log:
         f"{LOGS}/figure_contrast.log",
+    group:
+        "contrast"
     conda:
         ENVIRONMENT
     params:

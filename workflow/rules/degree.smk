@@ -91,6 +91,8 @@ rule summarise_degree:
         csv=csv_output("degree", "Degree above one"),
     log:
         f"{LOGS}/summarise_degree.log",
+    group:
+        "degree"
     conda:
         ENVIRONMENT
     params:
@@ -110,6 +112,8 @@ rule table_degree:
         **notebook_outputs("degree", "Degree above one"),
     log:
         f"{LOGS}/table_degree.log",
+    group:
+        "degree"
     conda:
         ENVIRONMENT
     params:
@@ -125,6 +129,8 @@ rule figure_degree:
         **figure_outputs("degree", "Degree above one"),
     log:
         f"{LOGS}/figure_degree.log",
+    group:
+        "degree"
     conda:
         ENVIRONMENT
     params:

@@ -110,6 +110,8 @@ rule summarise_denoising:
         csv=csv_output("denoising", "Denoising"),
     log:
         f"{LOGS}/summarise_denoising.log",
+    group:
+        "denoising"
     conda:
         ENVIRONMENT
     params:
@@ -130,6 +132,8 @@ rule table_denoising:
         **notebook_outputs("denoising", "Denoising"),
     log:
         f"{LOGS}/table_denoising.log",
+    group:
+        "denoising"
     conda:
         ENVIRONMENT
     params:
@@ -146,6 +150,8 @@ rule figure_denoising:
         **figure_outputs("denoising", "Denoising"),
     log:
         f"{LOGS}/figure_denoising.log",
+    group:
+        "denoising"
     conda:
         ENVIRONMENT
     params:

@@ -129,6 +129,8 @@ rule summarise_digit_conversion:
         accuracy=csv_output("digit_conversion", "Digit conversion, accuracy", part="accuracy"),
     log:
         f"{LOGS}/summarise_digit_conversion.log",
+    group:
+        "digit_conversion"
     conda:
         ENVIRONMENT
     params:
@@ -152,6 +154,8 @@ rule table_digit_conversion:
         **notebook_outputs("digit_conversion", "Digit conversion"),
     log:
         f"{LOGS}/table_digit_conversion.log",
+    group:
+        "digit_conversion"
     conda:
         ENVIRONMENT
     params:
@@ -173,6 +177,8 @@ rule figure_digit_conversion:
         **figure_outputs("digit_conversion", "Digit conversion of one image", part="example"),
     log:
         f"{LOGS}/figure_digit_conversion.log",
+    group:
+        "digit_conversion"
     conda:
         ENVIRONMENT
     params:

@@ -153,6 +153,8 @@ rule summarise_genomics:
         auroc=csv_output("genomics", "Simulated genomics, AUROC", part="auroc"),
     log:
         f"{LOGS}/summarise_genomics.log",
+    group:
+        "genomics"
     conda:
         ENVIRONMENT
     params:
@@ -174,6 +176,8 @@ rule table_genomics:
         **notebook_outputs("genomics", "Simulated genomics"),
     log:
         f"{LOGS}/table_genomics.log",
+    group:
+        "genomics"
     conda:
         ENVIRONMENT
     params:
@@ -189,6 +193,8 @@ rule figure_genomics:
         **figure_outputs("genomics", "Importance of motif hits"),
     log:
         f"{LOGS}/figure_genomics.log",
+    group:
+        "genomics"
     conda:
         ENVIRONMENT
     params:

@@ -41,6 +41,8 @@ rule summarise_ig_convergence:
         csv=csv_output("ig_convergence", "Convergence of IG"),
     log:
         f"{LOGS}/summarise_ig_convergence.log",
+    group:
+        "ig_convergence"
     conda:
         ENVIRONMENT
     params:
@@ -63,6 +65,8 @@ rule table_ig_convergence:
         **notebook_outputs("ig_convergence", "Convergence of IG"),
     log:
         f"{LOGS}/table_ig_convergence.log",
+    group:
+        "ig_convergence"
     conda:
         ENVIRONMENT
     params:
@@ -79,6 +83,8 @@ rule figure_ig_convergence:
         **figure_outputs("ig_convergence", "Convergence of IG"),
     log:
         f"{LOGS}/figure_ig_convergence.log",
+    group:
+        "ig_convergence"
     conda:
         ENVIRONMENT
     params:

@@ -114,6 +114,8 @@ rule merge_masking:
         f"{LOGS}/merge_masking/{{dataset}}/{{network}}-{{variant}}.log",
     benchmark:
         f"{BENCHMARKS}/merge_masking/{{dataset}}/{{network}}-{{variant}}.tsv"
+    group:
+        "masking"
     conda:
         ENVIRONMENT
     params:
@@ -179,6 +181,8 @@ rule summarise_masking:
         facts=f"{RESULTS}/masking.json",
     log:
         f"{LOGS}/summarise_masking.log",
+    group:
+        "masking"
     conda:
         ENVIRONMENT
     params:
@@ -208,6 +212,8 @@ rule table_masking:
         **notebook_outputs("masking", "Masking metrics"),
     log:
         f"{LOGS}/table_masking.log",
+    group:
+        "masking"
     conda:
         ENVIRONMENT
     params:
@@ -223,6 +229,8 @@ rule figure_masking:
         **figure_outputs("masking", "Masking curves"),
     log:
         f"{LOGS}/figure_masking.log",
+    group:
+        "masking"
     conda:
         ENVIRONMENT
     params:

@@ -48,6 +48,8 @@ rule summarise_mean_relative_difference:
         csv=csv_output("mean_relative_difference", "Mean absolute relative difference"),
     log:
         f"{LOGS}/summarise_mean_relative_difference.log",
+    group:
+        "mean_relative_difference"
     conda:
         ENVIRONMENT
     params:
@@ -71,6 +73,8 @@ rule table_mean_relative_difference:
         **notebook_outputs("mean_relative_difference", "Mean absolute relative difference"),
     log:
         f"{LOGS}/table_mean_relative_difference.log",
+    group:
+        "mean_relative_difference"
     conda:
         ENVIRONMENT
     params:
@@ -86,6 +90,8 @@ rule figure_mean_relative_difference:
         **figure_outputs("mean_relative_difference", "Mean absolute relative difference"),
     log:
         f"{LOGS}/figure_mean_relative_difference.log",
+    group:
+        "mean_relative_difference"
     conda:
         ENVIRONMENT
     params:
@@ -106,6 +112,8 @@ rule figure_mean_relative_difference_bits:
         ),
     log:
         f"{LOGS}/figure_mean_relative_difference_bits.log",
+    group:
+        "mean_relative_difference"
     conda:
         ENVIRONMENT
     params:

@@ -40,6 +40,8 @@ rule summarise_saturation:
         csv=csv_output("saturation", "Saturated and fragile gradients"),
     log:
         f"{LOGS}/summarise_saturation.log",
+    group:
+        "saturation"
     conda:
         ENVIRONMENT
     params:
@@ -59,6 +61,8 @@ rule table_saturation:
         **notebook_outputs("saturation", "Saturated and fragile gradients"),
     log:
         f"{LOGS}/table_saturation.log",
+    group:
+        "saturation"
     conda:
         ENVIRONMENT
     params:

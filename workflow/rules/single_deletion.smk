@@ -120,6 +120,8 @@ rule summarise_single_deletion:
         csv=csv_output("single_deletion", "Single deletion"),
     log:
         f"{LOGS}/summarise_single_deletion.log",
+    group:
+        "single_deletion"
     conda:
         ENVIRONMENT
     params:
@@ -145,6 +147,8 @@ rule table_single_deletion:
         **notebook_outputs("single_deletion", "Single deletion"),
     log:
         f"{LOGS}/table_single_deletion.log",
+    group:
+        "single_deletion"
     conda:
         ENVIRONMENT
     params:
@@ -160,6 +164,8 @@ rule figure_single_deletion:
         **figure_outputs("single_deletion", "Single deletion"),
     log:
         f"{LOGS}/figure_single_deletion.log",
+    group:
+        "single_deletion"
     conda:
         ENVIRONMENT
     params:

@@ -142,6 +142,8 @@ rule summarise_text:
         csv=csv_output("text", "Sentences"),
     log:
         f"{LOGS}/summarise_text.log",
+    group:
+        "text"
     conda:
         ENVIRONMENT
     params:
@@ -162,6 +164,8 @@ rule table_text:
         **notebook_outputs("text", "Sentences"),
     log:
         f"{LOGS}/table_text.log",
+    group:
+        "text"
     conda:
         ENVIRONMENT
     params:
@@ -179,6 +183,8 @@ rule figure_text:
         **figure_outputs("text", "Sentences"),
     log:
         f"{LOGS}/figure_text.log",
+    group:
+        "text"
     conda:
         ENVIRONMENT
     params:
@@ -195,6 +201,8 @@ rule page_text:
         page_output("text", "Words of single sentences", part="words"),
     log:
         f"{LOGS}/page_text.log",
+    group:
+        "text"
     conda:
         ENVIRONMENT
     params:
