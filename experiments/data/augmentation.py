@@ -12,7 +12,6 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torchvision.transforms import v2
 
 from experiments.data.preprocessing import Preprocessing
 from experiments.data.tensors import Batches
@@ -55,6 +54,9 @@ class AugmentedImages(Batches):
     """
 
     def __init__(self, images: Images, preprocessing: Preprocessing, size: int) -> None:
+        # See `experiments.data.decoding` for why it is imported here.
+        from torchvision.transforms import v2
+
         self.images, self.preprocessing, self.size = images, preprocessing, size
         self._seed = self._epoch = 0
         self._crop = v2.RandomResizedCrop(size, antialias=True)

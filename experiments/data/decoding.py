@@ -8,6 +8,9 @@ As in that protocol, transparency is ignored (the colours stored under it show),
 a camera notes in EXIF data is not applied unless asked for, and CMYK is converted without a colour
 profile, from the inverted values that Adobe introduced. One thing differs: grey images of 16 bits
 are scaled to 8 bits, where Pillow's conversion would clip most of them to white.
+
+torchvision is imported by the functions that use it: it imports the compiler of torch, which takes
+longer than all else that a job imports, and most jobs read images that were decoded before.
 """
 
 from __future__ import annotations
@@ -20,8 +23,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional
 
 from experiments.data.preprocessing import Preprocessing
 
@@ -108,6 +109,8 @@ def read_image(path: str | Path, orient: bool = False) -> Image.Image:
 
 
 def _bytes(image: Image.Image) -> Tensor:
+    from torchvision.transforms.v2 import functional
+
     tensor: Tensor = functional.pil_to_tensor(image)
     return tensor
 
@@ -135,6 +138,9 @@ def view(image: Image.Image, preprocessing: Preprocessing) -> Tensor:
     torch.Tensor
         uint8 (3, crop, crop).
     """
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms.v2 import functional
+
     resize, crop = preprocessing.resize, preprocessing.crop
     if resize is not None:
         image = functional.resize(image, [resize], InterpolationMode.BILINEAR, antialias=True)
