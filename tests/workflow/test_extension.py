@@ -7,7 +7,6 @@ import json
 import struct
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,16 +19,17 @@ CLASSES = ["dark", "light", "left", "right"]
 N_TRAIN, N_TEST = 160, 1000
 # Settings with which a run on a few small images takes seconds.
 QUICK = {
+    "experiments": ["accuracy", "masking"],
     "validation_images": 40,
     "networks": {
-        "use": ["alexnet"],
+        "use": ["one_layer"],
         "default": {"dataset": "stripes", "regular": {"epochs": 1}},
+        "one_layer": {},
     },
     "training": {"settings": {"batch_size": 40}},
-    "accuracy": {"n_images": 40, "batch_size": 20},
-    "attribution_maps": {"networks": ["alexnet"]},
+    "accuracy": {"variants": ["regular", "x"], "n_images": 40, "batch_size": 20},
     "masking": {
-        "networks": ["alexnet"],
+        "networks": ["one_layer"],
         "variants": ["regular"],
         "n_images": 4,
         "batch_size": 4,
@@ -37,7 +37,7 @@ QUICK = {
         "n_steps": 2,
         "fractions": {"count": 2},
         "bootstrap": {"resamples": 10},
-        "methods": ["gradient"],
+        "methods": ["gradient", "negated_gradient"],
         "examples": {"variant": "regular"},
     },
 }
@@ -48,24 +48,15 @@ def project(root, tmp_path):
     return copy_project(root, tmp_path / "project")
 
 
-def run(project, target, config):
-    """Run the copy up to a target, with its configuration changed: no more jobs than needed."""
+def run(project, targets, config):
+    """Run the copy up to some targets, with its configuration changed: no job too many."""
     overlay = project / "overlay.yaml"
     overlay.write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", str(overlay)]
     finished = subprocess.run(
-        [*command, "--", target], cwd=project, capture_output=True, text=True, check=False
+        [*command, "--", *targets], cwd=project, capture_output=True, text=True, check=False
     )
     assert finished.returncode == 0, finished.stderr[-6000:]
-
-
-def merged(first, second):
-    """Merge nested mappings, as Snakemake does with --configfile."""
-    both = {**first, **second}
-    for key in first.keys() & second.keys():
-        if isinstance(first[key], dict) and isinstance(second[key], dict):
-            both[key] = merged(first[key], second[key])
-    return both
 
 
 def files_of(project):
@@ -165,44 +156,32 @@ ARCHITECTURE = Architecture(
 '''
 
 
-def test_a_method_is_one_module_and_its_key(project, tmp_path):
-    add_dataset(project, tmp_path / "stripes")
+def added_by(project, change):
+    """Make a change; return the files that are new."""
     before = files_of(project)
-    (project / "experiments/methods/negated_gradient.py").write_text(METHOD)
-    assert len(files_of(project) - before) == 1
-    methods = {"masking": {"methods": ["gradient", "negated_gradient"]}}
-    run(project, "results/tables/masking.md", merged(QUICK, methods))
+    change()
+    return {path.as_posix() for path in files_of(project) - before}
+
+
+def test_a_data_set_a_method_and_an_architecture_are_a_file_and_a_key_each(project, tmp_path):
+    added = added_by(project, lambda: add_dataset(project, tmp_path / "stripes"))
+    assert added == {"workflow/datasets/stripes.yaml"}
+    method = project / "experiments/methods/negated_gradient.py"
+    architecture = project / "experiments/networks/architectures/one_layer.py"
+    assert len(added_by(project, lambda: method.write_text(METHOD))) == 1
+    assert len(added_by(project, lambda: architecture.write_text(ARCHITECTURE))) == 1
+    run(project, ["results/tables/masking.md", "results/tables/accuracy.csv"], QUICK)
+
+    table = pd.read_csv(project / "results/tables/accuracy.csv")
+    assert list(table["variant"]) == ["regular", "x"] and list(table["n_images"]) == [40, 40]
+    assert set(table["dataset"]) == {"stripes"} and set(table["architecture"]) == {"one_layer"}
     table = pd.read_csv(project / "results/tables/masking.csv").set_index("method")
     assert list(table.index) == ["gradient", "negated_gradient"]
     # Pixels kept for an attribution are kept for its negative by the metric of the other sign.
     assert table.loc["gradient", "KPM"] == table.loc["negated_gradient", "KNM"]
     assert table.loc["gradient", "KNM"] == table.loc["negated_gradient", "KPM"]
-    assert "Negated Grad" in (project / "results/tables/masking.md").read_text()
-
-
-def test_an_architecture_is_one_module_and_its_key(project, tmp_path):
-    add_dataset(project, tmp_path / "stripes")
-    before = files_of(project)
-    (project / "experiments/networks/architectures/one_layer.py").write_text(ARCHITECTURE)
-    assert len(files_of(project) - before) == 1
-    target = "results/stripes/one_layer-x/accuracy/1-of-1.csv"
-    networks = {"use": ["alexnet", "one_layer"], "one_layer": {}}
-    run(project, target, merged(QUICK, {"networks": networks}))
-    table = pd.read_csv(project / target)
-    assert set(table["architecture"]) == {"one_layer"} and set(table["variant"]) == {"x"}
-
-
-def test_a_data_set_is_one_file(project, tmp_path):
-    before = files_of(project)
-    add_dataset(project, tmp_path / "stripes")
-    assert files_of(project) - before == {Path("workflow/datasets/stripes.yaml")}
-    run(
-        project,
-        "results/tables/accuracy.csv",
-        merged(QUICK, {"accuracy": {"variants": ["regular"]}}),
-    )
-    table = pd.read_csv(project / "results/tables/accuracy.csv")
-    assert list(table["dataset"]) == ["stripes"] and list(table["n_images"]) == [40]
+    shown = (project / "results/tables/masking.md").read_text()
+    assert "Negated Grad" in shown and "One layer" in shown
 
 
 EXPERIMENT = {
@@ -319,7 +298,7 @@ def test_an_experiment_is_what_bears_its_name(project):
         path.write_text(text)
     added = files_of(project) - before
     assert len(added) == len(files) and all("halving" in str(path) for path in added)
-    run(project, "report", {"experiments": ["halving"], "halving": {"n_points": 3}})
+    run(project, ["report"], {"experiments": ["halving"], "halving": {"n_points": 3}})
     table = pd.read_csv(project / "results/tables/halving.csv")
     assert (table.groupby("toy").size() == 3).all()
     assert "Halved inputs." in (project / "results/tables/halving.md").read_text()
