@@ -123,7 +123,7 @@ def test_small_x_nets_are_homogeneous_and_regular_ones_are_not(architecture):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_full_size_nets_are_stripped_and_attributed(architecture):
-    """In float64 X-Gradient is IG and adds up to the logit; with biases Input×Gradient is not IG."""
+    """In float64 X-Gradient is IG and adds up to the logit; with biases Input×Gradient is not."""
     regular = randomise(architecture()).double()
     stripped = remove_biases(regular)
     # Their nets are those of 224 px, and take other sizes, too.
