@@ -126,8 +126,8 @@ seeds: setup
 	    -- results/seeds/$$seed/tables/claims.csv || exit 1; \
 	done
 	$(BIN)/python -m experiments.robustness results/seeds/*/tables/claims.csv \
-	  --output results/seeds/margins.csv
-	@echo "Verdicts over the seeds:  results/seeds/margins.csv"
+	  --output results/seeds/tables/margins.csv
+	@echo "Verdicts over the seeds:  results/seeds/tables/margins.csv"
 
 # Quiet machine, one after the other: what is measured is time.
 benchmark: setup

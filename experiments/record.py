@@ -32,7 +32,7 @@ def run_facts(results: str | Path) -> dict[str, Any]:
     Parameters
     ----------
     results : path
-        Folder of the results.
+        Folder of the results, or one that holds the folders of several runs.
 
     Returns
     -------
@@ -63,11 +63,7 @@ def run_facts(results: str | Path) -> dict[str, Any]:
         "results_mb": round(
             sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6, 1
         ),
-        "rules": {
-            rule.stem: _costs(rule)
-            for rule in sorted((folder / "benchmarks").iterdir())
-            if rule.is_dir() or rule.suffix == ".tsv"
-        },
+        "rules": _costs_by_rule(folder),
     }
 
 
@@ -78,9 +74,19 @@ def _provenances(folder: Path) -> Iterator[Mapping[str, Any]]:
                 yield facts
 
 
-def _costs(rule: Path) -> dict[str, float]:
+def _costs_by_rule(folder: Path) -> dict[str, dict[str, float]]:
+    own = folder / "benchmarks"
+    files: dict[str, list[Path]] = {}
+    for benchmarks in [own] if own.is_dir() else sorted(folder.glob("*/benchmarks")):
+        for path in sorted(benchmarks.rglob("*.tsv")):
+            rule = path.relative_to(benchmarks).parts[0].removesuffix(".tsv")
+            files.setdefault(rule, []).append(path)
+    return {rule: _costs(files[rule]) for rule in sorted(files)}
+
+
+def _costs(files: Sequence[Path]) -> dict[str, float]:
     rows: list[dict[str, str]] = []
-    for path in sorted(rule.rglob("*.tsv")) if rule.is_dir() else [rule]:
+    for path in files:
         with path.open(encoding="utf-8", newline="") as file:
             rows.extend(csv.DictReader(file, delimiter="\t"))
 

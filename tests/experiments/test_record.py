@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -53,6 +54,21 @@ def test_facts_of_all_jobs(results):
         "measure": {"jobs": 2, "seconds": 3.0, "cpu_seconds": 2.0, "max_rss_mb": 100.0},
         "measure_toys": {"jobs": 1, "seconds": 1.0, "cpu_seconds": 0.5, "max_rss_mb": 50.0},
     }
+
+
+def test_facts_of_several_runs(results, tmp_path):
+    alone = run_facts(results)
+    for seed in ("1", "2"):
+        shutil.copytree(results, tmp_path / "seeds" / seed)
+    together = run_facts(tmp_path / "seeds")
+    assert together["rules"]["measure"] == {
+        "jobs": 4,
+        "seconds": 6.0,
+        "cpu_seconds": 4.0,
+        "max_rss_mb": 100.0,
+    }
+    assert together["rules"].keys() == alone["rules"].keys()
+    assert together["commit"] == alone["commit"]
 
 
 def test_tables_and_figures_are_kept(results, tmp_path):
