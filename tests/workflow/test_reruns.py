@@ -45,7 +45,10 @@ class Project:
             overlays[0].write_text(yaml.safe_dump(settings))
         said = self.snakemake("--dry-run", overlays=overlays)
         jobs = re.findall(
-            r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    output: (.*)\n", said, re.MULTILINE
+            # Those of a group are further to the right.
+            r"^ *(?:local)?rule (\w+):\n(?:    .*\n)*? +output: (.*)\n",
+            said,
+            re.MULTILINE,
         )
         assert jobs or "Nothing to be done" in said
         found: dict[str, set[str]] = {}
