@@ -160,6 +160,9 @@ def judge(
             ),
         )
     rows = _select(claim, table, {**claim.needs, **claim.rows})
+    rows, remark = _of_enough_images(claim, rows)
+    if remark and rows.empty:
+        return Verdict(NOT_TESTABLE, remark=remark)
     column = claim.column
     other, keys = _compared_with(claim, column, table, published)
     for name in (column, *keys):
@@ -186,10 +189,10 @@ def judge(
     fine = _meets(values, claim.expect)
     failing = [text for text, holds in zip(labels, fine, strict=True) if not holds]
     failing = list(dict.fromkeys(failing))
-    remark = ""
     if failing:
         more = f" and {len(failing) - 3} more" if len(failing) > 3 else ""
-        remark = f"not {column}: {'; '.join(failing[:3])}{more}".removesuffix(": ")
+        named = f"not {column}: {'; '.join(failing[:3])}{more}".removesuffix(": ")
+        remark = "; ".join(filter(None, (named, remark)))
     texts = values.dtype == bool
     return Verdict(
         FAILS if failing else HOLDS,
@@ -210,6 +213,23 @@ def readable(judged: pd.DataFrame) -> pd.DataFrame:
     shown = judged.assign(measured=[measured(row) for _, row in judged.iterrows()])
     columns = ["claim", "verdict", "measured", "expected", "n_cases", "remark", "scope", "source"]
     return shown[columns].rename(columns={"n_cases": "cases"})
+
+
+def _of_enough_images(claim: Claim, rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Leave out rows of few images; return the others, and a remark that names what is left out."""
+    if claim.enough_images is None:
+        return rows, ""
+    if "n_images" not in rows:
+        raise _no_column(claim, "n_images")
+    few = rows["n_images"] < claim.enough_images
+    if not few.any():
+        return rows, ""
+    named = [
+        f"{' '.join(str(row[name]) for name in claim.by or () if name in row)} ({row['n_images']})"
+        for _, row in rows[few].iterrows()
+    ]
+    listed = ", ".join(dict.fromkeys(name.strip() for name in named))
+    return rows[~few], f"left out, fewer than {claim.enough_images} images: {listed}"
 
 
 def _compared_with(

@@ -140,6 +140,24 @@ def test_pairs_in_which_nothing_can_be_said_are_left_out():
     assert result.remark == "score is 0 in every case: nothing to compare"
 
 
+def test_rows_of_few_images_decide_nothing():
+    table = TABLE.assign(n_images=[4, 4, 400, 400])
+    changes = {"against": {"kind": "regular"}, "by": ["net"], "expect": {"less_than": -1}}
+    assert verdict(table, **changes).remark == "not score: b"
+    result = verdict(table, **changes, enough_images=30)
+    assert (result.verdict, result.n_cases, result.highest) == ("fails", 1, -0.5)
+    assert result.remark == "not score; left out, fewer than 30 images: a (4)"
+    changes["expect"] = {"less_than": 0}
+    result = verdict(table, **changes, enough_images=30)
+    assert (result.verdict, result.remark) == ("holds", "left out, fewer than 30 images: a (4)")
+    assert verdict(table, **changes, enough_images=4).remark == ""
+    result = verdict(table, **changes, enough_images=500)
+    assert (result.verdict, result.n_cases) == ("not testable here", 0)
+    assert result.remark == "left out, fewer than 500 images: a (4), b (400)"
+    with pytest.raises(ClaimError, match="no column 'n_images'"):
+        verdict(enough_images=30)
+
+
 def test_a_missing_number_is_no_evidence():
     result = verdict(rows={"kind": "regular"}, column="other", expect={"at_most": 1})
     assert (result.verdict, result.remark) == ("fails", "not other: b")
