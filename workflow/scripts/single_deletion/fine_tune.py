@@ -1,5 +1,7 @@
 """Fine-tune a net on images of which some have lost a cell."""
 
+from importlib.metadata import version
+
 import pandas as pd
 
 from experiments.data.open_images import open_training_images
@@ -43,7 +45,7 @@ with Job(snakemake) as job:
     if result.rank == 0:
         history = pd.DataFrame(result.history).dropna(axis="columns", how="all")
         write_csv(snakemake.output.history, history, float_format="%.6g")
-        facts = job.facts([files.model, files.train])
+        facts = job.facts([files.model, files.train], lightning_fabric=version("lightning-fabric"))
         save_model(
             model,
             snakemake.output.model,
