@@ -109,9 +109,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         table = over_runs(given.verdicts)
-    except (ClaimError, DamagedFileError) as error:
+        Path(given.output).parent.mkdir(parents=True, exist_ok=True)
+        write_csv(given.output, table)
+    except (ClaimError, DamagedFileError, OSError) as error:
         sys.exit(str(error))
-    write_csv(given.output, table)
 
 
 if __name__ == "__main__":

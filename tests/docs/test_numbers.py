@@ -10,7 +10,7 @@ import pytest
 from experiments.numbers import RecordedRun, fill_in, main
 from experiments.record import keep
 
-DOCUMENTS = ("README.md", "docs/artifact.md")
+DOCUMENTS = ("README.md", "docs/artifact.md", "docs/reliability.md")
 # In the words of the templates: names, definitions, published statements and other people's data.
 # Everything else that looks like a measurement must come from a table.
 WORDS = {
@@ -23,7 +23,7 @@ WORDS = {
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_documents_have_the_numbers_of_recorded_runs(root, document):
-    """Otherwise: python -m experiments.numbers README.md docs/artifact.md."""
+    """Otherwise: python -m experiments.numbers README.md docs/artifact.md docs/reliability.md."""
     text = (root / document).read_text(encoding="utf-8")
     assert "<!-- from docs/numbers/" in text
     assert fill_in(root / document) == text

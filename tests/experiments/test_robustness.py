@@ -58,8 +58,11 @@ def test_runs_are_counted_and_their_extremes_kept(files):
 
 def test_the_table_is_written(files, monkeypatch):
     monkeypatch.setattr("experiments.robustness.over_runs.__defaults__", (files / "claims.yaml",))
-    main([str(files / "0.csv"), "--output", str(files / "margins.csv")])
-    assert pd.read_csv(files / "margins.csv").loc[0, "margin"] == 2.0
+    main([str(files / "0.csv"), "--output", str(files / "tables/margins.csv")])
+    assert pd.read_csv(files / "tables/margins.csv").loc[0, "margin"] == 2.0
+    (files / "file").touch()
+    with pytest.raises(SystemExit, match="file"):
+        main([str(files / "0.csv"), "--output", str(files / "file/margins.csv")])
 
 
 def test_a_missing_table_is_one_line(tmp_path):
