@@ -37,14 +37,21 @@ def data():
     return noise(160), noise(20, seed=1)
 
 
-def wait_for_copy(path, process, past):
-    """Wait until a copy is later than one seen before, and within an epoch."""
+def place_of(path):
+    """Return the epoch and the step of a copy; those of the start if there is none."""
+    if not path.is_file():
+        return 0, 0
+    saved = torch.load(path, weights_only=True)["progress"]
+    return saved["epoch"], saved["steps"]
+
+
+def wait_for_copy(path, process):
+    """Wait until a copy is later than the one that is there, and within an epoch."""
+    past = place_of(path)
     while process.is_alive():
-        if path.is_file():
-            saved = torch.load(path, weights_only=True)["progress"]
-            place = (saved["epoch"], saved["steps"])
-            if place > past and saved["steps"]:
-                return place
+        place = place_of(path)
+        if place > past and place[1]:
+            return
         time.sleep(0.005)
     raise AssertionError("the training ended before it could be killed")
 
@@ -54,11 +61,11 @@ def test_a_training_killed_twice_ends_with_the_same_bits(tmp_path):
     # A process that has imported everything and forks those that train.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.experiments.networks.helpers"])
-    path, place = tmp_path / "training.ckpt", (0, 0)
+    path = tmp_path / "training.ckpt"
     for _ in range(2):
         process = context.Process(target=train_and_store, args=(tmp_path,))
         process.start()
-        place = wait_for_copy(path, process, place)
+        wait_for_copy(path, process)
         time.sleep(random.uniform(0.0, 0.05))
         process.kill()
         process.join()
