@@ -60,15 +60,26 @@ def run_facts(results: str | Path) -> dict[str, Any]:
         **{name: [json.loads(value) for value in values] for name, values in shared.items()},
         "first": dates[0],
         "last": dates[-1],
-        "results_mb": round(
-            sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6, 1
-        ),
+        "results_mb": round(sum(path.stat().st_size for path in _files(folder)) / 1e6, 1),
         "rules": _costs_by_rule(folder),
     }
 
 
+def _files(folder: Path) -> list[Path]:
+    """Return the files of a run, without those of other runs in folders within its own."""
+    is_run = (folder / "config.yaml").is_file()
+    others = {path.parent for path in folder.rglob("*/config.yaml")} if is_run else set()
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not others.intersection(path.parents)
+    ]
+
+
 def _provenances(folder: Path) -> Iterator[Mapping[str, Any]]:
-    for path in sorted(folder.rglob("*.json")):
+    for path in _files(folder):
+        if path.suffix != ".json":
+            continue
         for facts in job_facts(path):
             if facts.keys() >= {*_SHARED, "date"}:
                 yield facts

@@ -56,6 +56,15 @@ def test_facts_of_all_jobs(results):
     }
 
 
+def test_another_run_within_the_results_is_not_part_of_them(results, tmp_path):
+    alone = run_facts(results)
+    shutil.copytree(results, tmp_path / "copy")
+    facts = json.dumps({**FACTS, "commit": "other", "date": "2030-01-01"})
+    (tmp_path / "copy/data/net/1-of-2.json").write_text(facts)
+    shutil.move(tmp_path / "copy", results / "smoke")
+    assert run_facts(results) == alone
+
+
 def test_facts_of_several_runs(results, tmp_path):
     alone = run_facts(results)
     for seed in ("1", "2"):
