@@ -48,7 +48,8 @@ def run_facts(results: str | Path) -> dict[str, Any]:
         If the folder holds no measurement with its provenance.
     """
     folder = Path(results)
-    provenances = list(_provenances(folder))
+    files = _files(folder)
+    provenances = list(_provenances(files))
     if not provenances:
         raise FileNotFoundError(f"{folder}: no results of a run there: run Snakemake first")
     shared = {
@@ -60,8 +61,8 @@ def run_facts(results: str | Path) -> dict[str, Any]:
         **{name: [json.loads(value) for value in values] for name, values in shared.items()},
         "first": dates[0],
         "last": dates[-1],
-        "results_mb": round(sum(path.stat().st_size for path in _files(folder)) / 1e6, 1),
-        "rules": _costs_by_rule(folder),
+        "results_mb": round(sum(path.stat().st_size for path in files) / 1e6, 1),
+        "rules": _costs_by_rule(files),
     }
 
 
@@ -76,8 +77,8 @@ def _files(folder: Path) -> list[Path]:
     ]
 
 
-def _provenances(folder: Path) -> Iterator[Mapping[str, Any]]:
-    for path in _files(folder):
+def _provenances(files: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
+    for path in files:
         if path.suffix != ".json":
             continue
         for facts in job_facts(path):
@@ -85,14 +86,14 @@ def _provenances(folder: Path) -> Iterator[Mapping[str, Any]]:
                 yield facts
 
 
-def _costs_by_rule(folder: Path) -> dict[str, dict[str, float]]:
-    own = folder / "benchmarks"
-    files: dict[str, list[Path]] = {}
-    for benchmarks in [own] if own.is_dir() else sorted(folder.glob("*/benchmarks")):
-        for path in sorted(benchmarks.rglob("*.tsv")):
-            rule = path.relative_to(benchmarks).parts[0].removesuffix(".tsv")
-            files.setdefault(rule, []).append(path)
-    return {rule: _costs(files[rule]) for rule in sorted(files)}
+def _costs_by_rule(files: Sequence[Path]) -> dict[str, dict[str, float]]:
+    by_rule: dict[str, list[Path]] = {}
+    for path in files:
+        _, found, below = path.as_posix().rpartition("/benchmarks/")
+        if found and path.suffix == ".tsv":
+            rule = below.partition("/")[0].removesuffix(".tsv")
+            by_rule.setdefault(rule, []).append(path)
+    return {rule: _costs(by_rule[rule]) for rule in sorted(by_rule)}
 
 
 def _costs(files: Sequence[Path]) -> dict[str, float]:
