@@ -68,7 +68,7 @@ def cost_table(facts: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        A row per item of `ITEMS`, with the processor time of all jobs of its experiment and the
+        A row per item of `ITEMS`, with the time of all jobs of its experiment together and the
         memory of the largest, and one for what they share.
     """
     costs: dict[str, list[Mapping[str, float]]] = {}
@@ -77,12 +77,12 @@ def cost_table(facts: Mapping[str, Any]) -> str:
 
     def row(item: str, command: str, experiment: str, output: str) -> str:
         own = costs.get(experiment, [])
-        minutes = sum(each["cpu_seconds"] for each in own) / 60
+        minutes = sum(each["seconds"] for each in own) / 60
         memory = max((each["max_rss_mb"] for each in own), default=0) / 1000
         return f"| {item} | {command} | {minutes:.1f} | {memory:.1f} | {output} |"
 
     lines = [
-        "| in the paper | `snakemake --cores all` … | CPU minutes | GB | output in `results/` |",
+        "| in the paper | `snakemake --cores all` … | job minutes | GB | output in `results/` |",
         "|---|---|---|---|---|",
         *(row(item, f"`{name}`", name, f"`{output}`") for item, (name, output) in ITEMS.items()),
         row("what they share", "", SHARED, "data sets, networks"),

@@ -54,9 +54,9 @@ class RecordedRun:
         self.facts: dict[str, Any] = facts
 
     @property
-    def cpu_minutes(self) -> float:
-        """Processor time of all jobs."""
-        return float(sum(rule["cpu_seconds"] for rule in self.facts["rules"].values()) / 60)
+    def job_minutes(self) -> float:
+        """Time of all jobs together, of which several ran at once."""
+        return float(sum(rule["seconds"] for rule in self.facts["rules"].values()) / 60)
 
     @property
     def minutes(self) -> float:

@@ -39,8 +39,9 @@ def run_facts(results: str | Path) -> dict[str, Any]:
     dict
         ``commit``, ``device``, ``processor``, ``system``, ``python`` and ``versions``, each a list
         of the different values; ``first`` and ``last``, dates (UTC) of measurements;
-        ``results_mb``, size of all files; ``rules``, by rule: ``jobs``, ``seconds`` and
-        ``cpu_seconds`` of all jobs, ``max_rss_mb`` of the largest.
+        ``results_mb``, size of all files; ``rules``, by rule: ``jobs``, their ``seconds``
+        together, ``max_rss_mb`` of the largest. Processor time is not kept: Snakemake samples it,
+        of a long job every 30 seconds, and loses what comes after the last sample.
 
     Raises
     ------
@@ -109,7 +110,6 @@ def _costs(files: Sequence[Path]) -> dict[str, float]:
     return {
         "jobs": len(rows),
         "seconds": round(sum(column("s")), 1),
-        "cpu_seconds": round(sum(column("cpu_time")), 1),
         "max_rss_mb": max(column("max_rss"), default=0.0),
     }
 

@@ -51,8 +51,8 @@ def test_facts_of_all_jobs(results):
     assert (facts["first"], facts["last"]) == ("2025-12-31", "2026-02-01")
     assert facts["results_mb"] == 0.0
     assert facts["rules"] == {
-        "measure": {"jobs": 2, "seconds": 3.0, "cpu_seconds": 2.0, "max_rss_mb": 100.0},
-        "measure_toys": {"jobs": 1, "seconds": 1.0, "cpu_seconds": 0.5, "max_rss_mb": 50.0},
+        "measure": {"jobs": 2, "seconds": 3.0, "max_rss_mb": 100.0},
+        "measure_toys": {"jobs": 1, "seconds": 1.0, "max_rss_mb": 50.0},
     }
 
 
@@ -73,7 +73,6 @@ def test_facts_of_several_runs(results, tmp_path):
     assert together["rules"]["measure"] == {
         "jobs": 4,
         "seconds": 6.0,
-        "cpu_seconds": 4.0,
         "max_rss_mb": 100.0,
     }
     assert together["rules"].keys() == alone["rules"].keys()
