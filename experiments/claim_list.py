@@ -90,7 +90,9 @@ class Claim(_Entry):
     ``against`` the value of other rows of the table, equal to them in ``by``, is subtracted; with
     ``published`` a number that the paper prints. ``needs`` names the rows without which the claim
     cannot be tested. ``not_where_both`` leaves out pairs in which both values are this one, since
-    they allow no comparison, and ``enough_images`` rows of fewer images, on which chance decides.
+    they allow no comparison, and ``enough`` rows on which chance decides: it gives the smallest
+    value of a column, such as ``n_images``. With fewer than ``enough_cases`` cases the claim cannot
+    be tested.
     """
 
     claim: Annotated[str, Field(min_length=1)]
@@ -105,7 +107,8 @@ class Claim(_Entry):
     by: Names | None = None
     published: PublishedNumber | None = None
     not_where_both: float | None = None
-    enough_images: int | None = Field(None, ge=2)
+    enough: dict[str, Annotated[int, Field(ge=2)]] = {}
+    enough_cases: int | None = Field(None, ge=2)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Claim:

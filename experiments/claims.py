@@ -160,7 +160,7 @@ def judge(
             ),
         )
     rows = _select(claim, table, {**claim.needs, **claim.rows})
-    rows, remark = _of_enough_images(claim, rows)
+    rows, remark = _with_enough(claim, rows)
     if remark and rows.empty:
         return Verdict(NOT_TESTABLE, remark=remark)
     column = claim.column
@@ -186,6 +186,9 @@ def judge(
         labels = _labels(pairs, column, *claim.rows, *keys)
     if values.empty:
         return Verdict(NOT_TESTABLE, remark=_why_no_case(claim, table))
+    if claim.enough_cases is not None and len(values) < claim.enough_cases:
+        text = f"{len(values)} cases, but chance decides on fewer than {claim.enough_cases}"
+        return Verdict(NOT_TESTABLE, len(values), remark="; ".join(filter(None, (text, remark))))
     fine = _meets(values, claim.expect)
     failing = [text for text, holds in zip(labels, fine, strict=True) if not holds]
     failing = list(dict.fromkeys(failing))
@@ -215,21 +218,22 @@ def readable(judged: pd.DataFrame) -> pd.DataFrame:
     return shown[columns].rename(columns={"n_cases": "cases"})
 
 
-def _of_enough_images(claim: Claim, rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Leave out rows of few images; return the others, and a remark that names what is left out."""
-    if claim.enough_images is None:
-        return rows, ""
-    if "n_images" not in rows:
-        raise _no_column(claim, "n_images")
-    few = rows["n_images"] < claim.enough_images
-    if not few.any():
-        return rows, ""
-    named = [
-        f"{' '.join(str(row[name]) for name in claim.by or () if name in row)} ({row['n_images']})"
-        for _, row in rows[few].iterrows()
-    ]
-    listed = ", ".join(dict.fromkeys(name.strip() for name in named))
-    return rows[~few], f"left out, fewer than {claim.enough_images} images: {listed}"
+def _with_enough(claim: Claim, rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Leave out rows of too little; return the others, and a remark that names what is left out."""
+    remarks = []
+    for column, smallest in claim.enough.items():
+        if column not in rows:
+            raise _no_column(claim, column)
+        few = rows[column] < smallest
+        named = [
+            f"{' '.join(str(row[name]) for name in claim.by or () if name in row)} ({row[column]})"
+            for _, row in rows[few].iterrows()
+        ]
+        if named:
+            listed = ", ".join(dict.fromkeys(name.strip() for name in named))
+            remarks.append(f"left out, {column} below {smallest}: {listed}")
+        rows = rows[~few]
+    return rows, "; ".join(remarks)
 
 
 def _compared_with(

@@ -39,7 +39,7 @@ class Settings(OnNetworks):
     compared: List[Key] = Field(
         tuple(BASELINES), description="where paths start; zero, which others are compared with"
     )
-    n_images: Several | None = Field(100, description="largest number of test images; null: all")
+    n_images: Several | None = Field(50, description="largest number of test images; null: all")
     batch_size: Count = Field(
         50, description="images attributed together; shards consist of whole batches"
     )

@@ -24,7 +24,7 @@ class Settings(OnNetworks):
 
     POSITION = 30
 
-    n_images: Count = Field(4, description="largest number of test images")
+    n_images: Count = Field(2, description="largest number of test images")
     batch_size: Count = Field(8, description="images attributed together")
     internal_batch_size: Count = Field(128, description="rows per pass through the net")
     precision: Precisions = part(

@@ -73,7 +73,7 @@ class Settings(OnNetworks):
     shards: Count = Field(
         2, description="jobs per net that share the images; the result does not depend on it"
     )
-    n_images: Count | None = Field(400, description="largest number of test images; null: all")
+    n_images: Count | None = Field(200, description="largest number of test images; null: all")
     batch_size: Count = Field(
         50, description="images attributed together; shards consist of whole batches"
     )

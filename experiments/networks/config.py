@@ -39,7 +39,7 @@ _ENTRIES: dict[str, dict[str, Any]] = {
     "alexnet": {
         "regular": {"learning_rate": 4e-3},
         # The path of an image has thousands of pieces, those of the deeper nets ten times as many.
-        "settings": {"ig_convergence": {"exact_images": 2}},
+        "settings": {"ig_convergence": {"exact_images": 1}},
     },
     "vgg16": {"regular": {"epochs": 2}},
     "fixup_resnet50": {
@@ -56,7 +56,7 @@ _ENTRIES: dict[str, dict[str, Any]] = {
         "x": None,
         "settings": {
             "mean_relative_difference": {
-                "n_steps": 32,
+                "n_steps": 16,
                 "internal_batch_size": 16,
                 "n_images": {"float32": 4, "float64": 2, "bfloat16": 2, "tf32": 2},
                 "mantissa_images": {"stripped": 0, "x": 0},
@@ -68,10 +68,22 @@ _ENTRIES: dict[str, dict[str, Any]] = {
                 "n_steps": [1, 4, 16],
                 "reference_steps": 64,
             },
-            "attribution_maps": {"n_images": 2, "n_steps": 16},
+            "attribution_maps": {
+                "n_images": 2,
+                "methods": [
+                    "input_x_gradient",
+                    "ig",
+                    "x_gradient",
+                    "deeplift_revealcancel",
+                    "grad_cam",
+                    "guided_grad_cam",
+                    "deconvolution",
+                ],
+                "n_steps": 16,
+            },
             "masking": {
-                "n_images": 4,
-                "batch_size": 2,
+                "n_images": 2,
+                "batch_size": 1,
                 "methods": [
                     "ig",
                     "x_gradient",

@@ -47,7 +47,7 @@ class Settings(OnNetworks):
         ("alexnet",), description="nets to measure, among networks.use; they need training images"
     )
     grid: Several = Field(4, description="cells in each direction")
-    n_images: Several | None = Field(200, description="largest number of test images; null: all")
+    n_images: Several | None = Field(100, description="largest number of test images; null: all")
     batch_size: Count = Field(
         50, description="images attributed together; shards consist of whole batches"
     )

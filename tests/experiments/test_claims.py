@@ -144,18 +144,32 @@ def test_rows_of_few_images_decide_nothing():
     table = TABLE.assign(n_images=[4, 4, 400, 400])
     changes = {"against": {"kind": "regular"}, "by": ["net"], "expect": {"less_than": -1}}
     assert verdict(table, **changes).remark == "not score: b"
-    result = verdict(table, **changes, enough_images=30)
+    result = verdict(table, **changes, enough={"n_images": 30})
     assert (result.verdict, result.n_cases, result.highest) == ("fails", 1, -0.5)
-    assert result.remark == "not score; left out, fewer than 30 images: a (4)"
+    assert result.remark == "not score; left out, n_images below 30: a (4)"
     changes["expect"] = {"less_than": 0}
-    result = verdict(table, **changes, enough_images=30)
-    assert (result.verdict, result.remark) == ("holds", "left out, fewer than 30 images: a (4)")
-    assert verdict(table, **changes, enough_images=4).remark == ""
-    result = verdict(table, **changes, enough_images=500)
+    result = verdict(table, **changes, enough={"n_images": 30})
+    assert (result.verdict, result.remark) == ("holds", "left out, n_images below 30: a (4)")
+    assert verdict(table, **changes, enough={"n_images": 4}).remark == ""
+    result = verdict(table, **changes, enough={"n_images": 500})
     assert (result.verdict, result.n_cases) == ("not testable here", 0)
-    assert result.remark == "left out, fewer than 500 images: a (4), b (400)"
+    assert result.remark == "left out, n_images below 500: a (4), b (400)"
     with pytest.raises(ClaimError, match="no column 'n_images'"):
-        verdict(enough_images=30)
+        verdict(enough={"n_images": 30})
+
+
+def test_few_cases_decide_nothing():
+    table = TABLE.assign(n_images=[4, 4, 400, 400])
+    changes = {"against": {"kind": "regular"}, "by": ["net"], "expect": {"less_than": 0}}
+    n_cases = verdict(table, **changes).n_cases
+    assert verdict(table, **changes, enough_cases=n_cases).verdict == "holds"
+    result = verdict(table, **changes, enough_cases=n_cases + 1)
+    assert (result.verdict, result.n_cases) == ("not testable here", n_cases)
+    assert result.remark == "2 cases, but chance decides on fewer than 3"
+    # What is left out for its few images is no case.
+    result = verdict(table, **changes, enough={"n_images": 30}, enough_cases=n_cases)
+    assert result.verdict == "not testable here"
+    assert result.remark.endswith("on fewer than 2; left out, n_images below 30: a (4)")
 
 
 def test_a_missing_number_is_no_evidence():
