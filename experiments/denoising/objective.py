@@ -27,7 +27,14 @@ def psnr(restored: Tensor, clean: Tensor) -> Tensor:
     Tensor of shape (N,)
         In decibels: ``-10 * log10(mean squared error)``.
     """
-    errors = (restored - clean).square().flatten(1).mean(1)
+    return _decibels(_mean_squared_errors(restored, clean))
+
+
+def _mean_squared_errors(restored: Tensor, clean: Tensor) -> Tensor:
+    return (restored - clean).square().flatten(1).mean(1)
+
+
+def _decibels(errors: Tensor) -> Tensor:
     return -10 * errors.log10()
 
 
@@ -44,8 +51,8 @@ def _evaluate(
         for noisy, clean in batches:
             noisy, clean = noisy.to(device), clean.to(device)
             restored = model(noisy)
-            errors = (restored - clean).square().flatten(1).mean(1)
-            ratios = psnr(restored, clean)
+            errors = _mean_squared_errors(restored, clean)
+            ratios = _decibels(errors)
             sums += torch.stack([errors.new_tensor(len(clean)), errors.sum(), ratios.sum()])
     n_images, errors_sum, ratios_sum = sum_over_processes(sums).tolist()
     return {"loss": errors_sum / n_images, "psnr": ratios_sum / n_images}
