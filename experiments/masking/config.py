@@ -75,7 +75,7 @@ class Settings(OnNetworks):
     )
     n_images: Count | None = Field(200, description="largest number of test images; null: all")
     batch_size: Count = Field(
-        50, description="images attributed together; shards consist of whole batches"
+        25, description="images attributed together; shards consist of whole batches"
     )
     masked_batch_size: Count = Field(
         96, description="masked images per forward pass; one image needs at most 96"

@@ -293,13 +293,13 @@ def config(root):
         ),
         (
             {"masking": {"shards": 9}},
-            "masking.shards asks for 9 shards, but only 8 have work (alexnet: 400 images in "
-            "batches of 50): ask for at most 8, or lower batch_size",
+            "masking.shards asks for 9 shards, but only 8 have work (alexnet: 200 images in "
+            "batches of 25): ask for at most 8, or lower batch_size",
         ),
         (
-            {"masking": {"shards": 201, "n_images": None}},
-            "masking.shards asks for 201 shards, but only 200 have work (alexnet: 10000 images in "
-            "batches of 50)",
+            {"masking": {"shards": 401, "n_images": None}},
+            "masking.shards asks for 401 shards, but only 400 have work (alexnet: 10000 images in "
+            "batches of 25)",
         ),
         (
             {"accuracy": {"shards": 101}},
@@ -311,8 +311,8 @@ def config(root):
             "ask for at most 4",
         ),
         (
-            {"mean_relative_difference": {"shards": 7}},
-            "mean_relative_difference.shards asks for 7 shards, but only 6 have work (alexnet: 96 "
+            {"mean_relative_difference": {"shards": 6}},
+            "mean_relative_difference.shards asks for 6 shards, but only 5 have work (alexnet: 80 "
             "images in batches of 16)",
         ),
         (

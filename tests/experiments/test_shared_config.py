@@ -23,8 +23,8 @@ def test_the_experiments_of_a_run_alone_must_fit_its_networks():
     [
         (
             {"masking": 64},
-            "--set-scatter masking=64 asks for 64 shards, but only 8 have work (alexnet: 400 "
-            "images in batches of 50): ask for at most 8, or lower batch_size",
+            "--set-scatter masking=64 asks for 64 shards, but only 8 have work (alexnet: 200 "
+            "images in batches of 25): ask for at most 8, or lower batch_size",
         ),
         ({"masking": 0}, "--set-scatter masking=0 is not possible: there must be at least 1 shard"),
         (
