@@ -18,6 +18,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -97,41 +98,68 @@ def code_digest(paths: Iterable[str | Path], root: str | Path, modules: Iterable
     root, own = Path(root).resolve(), [Path(path).resolve() for path in paths]
     digest = hashlib.sha256()
     for path in sorted({*own, *import_closure(own, root, modules)}):
-        digest.update(f"{path.relative_to(root).as_posix()} {_file_digest(path)}\n".encode())
+        digest.update(f"{path.relative_to(root).as_posix()} {_outline(path).digest}\n".encode())
     return digest.hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class _Outline:
+    """What matters of a file. Its syntax tree is not kept: all of them are a million objects."""
+
+    digest: str
+    # Wherever they are in the file.
+    imports: tuple[ast.Import | ast.ImportFrom, ...]
+    # Of an ``__init__``, whose names lead to other files.
+    statements: tuple[ast.stmt, ...] = ()
+    only_reexports: bool = False
+    discovers_modules: bool = False
+
+
 @cache
-def _file_digest(path: Path) -> str:
-    return hashlib.sha256(ast.dump(_syntax_tree(path)).encode()).hexdigest()
+def _outline(path: Path) -> _Outline:
+    """Read a file; comments and layout are in no syntax tree."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        cells = (cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code")
+        text = "\n".join("".join(cell["source"]) for cell in cells)
+    tree = ast.parse(text, str(path))
+    imports: list[ast.Import | ast.ImportFrom] = []
+    tree.body = _executed(tree.body, imports)
+    digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    if path.name != "__init__.py":
+        return _Outline(digest, tuple(imports))
+    return _Outline(
+        digest,
+        tuple(imports),
+        tuple(tree.body),
+        all(map(_reexports, tree.body)),
+        any(isinstance(node, ast.Name) and node.id == "__path__" for node in ast.walk(tree)),
+    )
 
 
-class _Executed(ast.NodeTransformer):
-    """Leaves of a syntax tree what is executed and has an effect."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        """Drop docstrings, wherever they are."""
-        return None if isinstance(node.value, ast.Constant) else node
-
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
-        """Drop what only a type checker reads."""
-        self.generic_visit(node)
-        return node.orelse if _asks_for_type_checking(node.test) else node
+def _executed(
+    statements: list[ast.stmt], imports: list[ast.Import | ast.ImportFrom]
+) -> list[ast.stmt]:
+    """Return what of some statements is executed and has an effect, and collect the imports."""
+    kept: list[ast.stmt] = []
+    for node in statements:
+        # Docstrings, wherever they are.
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            imports.append(node)
+        only_types = isinstance(node, ast.If) and _asks_for_type_checking(node.test)
+        for part in (node, *getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+            for field in ("body", "orelse", "finalbody"):
+                if hasattr(part, field) and not (only_types and field == "body"):
+                    setattr(part, field, _executed(getattr(part, field), imports))
+        kept += node.orelse if only_types and isinstance(node, ast.If) else [node]
+    return kept
 
 
 def _asks_for_type_checking(test: ast.expr) -> bool:
     name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", None)
     return name == "TYPE_CHECKING"
-
-
-@cache
-def _syntax_tree(path: Path) -> ast.Module:
-    """Return what a file executes; comments and layout are in no syntax tree."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".ipynb":
-        cells = (cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code")
-        text = "\n".join("".join(cell["source"]) for cell in cells)
-    return _Executed().visit(ast.parse(text, str(path)))
 
 
 @cache
@@ -141,25 +169,18 @@ def _imported_files(path: Path, root: Path) -> tuple[Path, ...]:
         if module.split(".")[0] in PACKAGES:
             found += _resolve_name(module, name, root, str(path)) if name else ()
             found += () if name else _resolve_module(module, root, str(path))
-    if path.name == "__init__.py" and _discovers_modules(path):
+    # A package that imports whatever modules it has, as the registries do.
+    if _outline(path).discovers_modules:
         found += sorted(path.parent.glob("*.py"))
     return tuple(dict.fromkeys(found))
 
 
-def _discovers_modules(init: Path) -> bool:
-    """Whether a package imports whatever modules it has, as the registries do."""
-    return any(
-        isinstance(node, ast.Name) and node.id == "__path__"
-        for node in ast.walk(_syntax_tree(init))
-    )
-
-
 def _imports(path: Path, root: Path) -> Iterator[tuple[str, str | None]]:
     """Yield (module, name) of every import that is executed; the name is None in ``import a.b``."""
-    for node in ast.walk(_syntax_tree(path)):
+    for node in _outline(path).imports:
         if isinstance(node, ast.Import):
             yield from ((alias.name, None) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             module = _absolute(node, path, root)
             yield from ((module, alias.name) for alias in node.names)
 
@@ -211,7 +232,7 @@ def _resolve_module(module: str, root: Path, importer: str) -> list[Path]:
 
 def _own_files(path: Path) -> list[Path]:
     """Return a module, unless it is an ``__init__`` without code."""
-    return [path] if path.name != "__init__.py" or not _only_reexports(path) else []
+    return [] if _outline(path).only_reexports else [path]
 
 
 def _own_code(folder: Path, root: Path) -> list[Path]:
@@ -225,12 +246,9 @@ def _own_code(folder: Path, root: Path) -> list[Path]:
     return found
 
 
-@cache
-def _only_reexports(init: Path) -> bool:
-    return all(
-        isinstance(node, (ast.Import, ast.ImportFrom))
-        or (isinstance(node, ast.Assign) and _is_dunder(node.targets))
-        for node in _syntax_tree(init).body
+def _reexports(node: ast.stmt) -> bool:
+    return isinstance(node, (ast.Import, ast.ImportFrom)) or (
+        isinstance(node, ast.Assign) and _is_dunder(node.targets)
     )
 
 
@@ -243,7 +261,7 @@ def _defined(init: Path, root: Path) -> dict[str, tuple[str, str]]:
     """Return, for every name in an ``__init__``, the module and the name that it comes from."""
     module = ".".join(init.parent.relative_to(root).parts)
     names: dict[str, tuple[str, str]] = {}
-    for node in _syntax_tree(init).body:
+    for node in _outline(init).statements:
         if isinstance(node, ast.ImportFrom):
             source = _absolute(node, init, root)
             for alias in node.names:

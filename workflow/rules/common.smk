@@ -1,4 +1,5 @@
 # Shared by all rules: the checked configuration, paths, and helpers for the parts of a rule.
+import gc
 import os
 import tempfile
 from collections import defaultdict
@@ -44,6 +45,11 @@ except ValueError as error:
     raise WorkflowError(str(error))
 use_utf8()
 quote_interpreter()
+
+# Snakemake is very many objects that stay. To look through them for garbage, again and again, takes a
+# quarter of the time of a plan.
+gc.freeze()
+gc.set_threshold(10_000)
 
 # Of a run that was killed nothing goes on, and the next one removes its lock. The run itself may
 # outlive the shell that started it, but not a terminal that is closed.
