@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
@@ -9,15 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from experiments.data.fetch import PRESENT, FetchedFile
+from experiments.data.lock_files import exclusive
 from experiments.intermediates import DamagedFileError, read_json
+from experiments.writing import write_text
 
-__all__ = ["source_record"]
+__all__ = ["keep_sources"]
 
 
-def source_record(
-    dataset: str, folder: str | Path, files: Iterable[FetchedFile], earlier: str | Path
+def keep_sources(
+    dataset: str, folder: str | Path, files: Iterable[FetchedFile], path: str | Path
 ) -> dict[str, Any]:
-    """Return the record of the files of a data set.
+    """Record the files of a data set, along with others of it that are on record.
+
+    Jobs that fetch different files of a data set at the same time wait for each other.
 
     Parameters
     ----------
@@ -27,23 +32,30 @@ def source_record(
         Where the files are; the record has their paths as they follow from it, relative or not.
     files : iterable of FetchedFile
         The files.
-    earlier : path
-        The last record, if there is one: it knows the sources of files that have been there since.
+    path : path
+        The record, whose folder is created. An earlier one knows the sources of files that have
+        been there since.
 
     Returns
     -------
     dict
-        ``dataset``, and ``files`` with the fields of `FetchedFile`, JSON-serialisable.
+        ``dataset``, and ``files`` with the fields of `FetchedFile`, JSON-serialisable: of the given
+        files alone.
     """
-    known: dict[tuple[str, str], str] = {}
-    with suppress(DamagedFileError):
-        known = {
-            (file["name"], file["digest"]): file["source"] for file in read_json(earlier)["files"]
-        }
-    rows = []
-    for file in files:
-        row = {**asdict(file), "path": str(Path(folder) / file.name)}
-        if file.source == PRESENT:
-            row["source"] = known.get((file.name, file.digest), PRESENT)
-        rows.append(row)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(path.parent):
+        known: dict[str, dict[str, Any]] = {}
+        with suppress(DamagedFileError):
+            known = {file["name"]: file for file in read_json(path)["files"]}
+        rows = []
+        for file in files:
+            row = {**asdict(file), "path": str(Path(folder) / file.name)}
+            before = known.get(file.name, row)
+            if file.source == PRESENT and before["digest"] == file.digest:
+                row["source"] = before["source"]
+            rows.append(row)
+        together = {**known, **{row["name"]: row for row in rows}}
+        everything = {"dataset": dataset, "files": [together[name] for name in sorted(together)]}
+        write_text(path, json.dumps(everything, indent=2, sort_keys=True) + "\n")
     return {"dataset": dataset, "files": rows}

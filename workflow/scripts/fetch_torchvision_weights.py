@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from experiments.data.fetch import fetch_dataset
-from experiments.data.source_records import source_record
+from experiments.data.source_records import keep_sources
 from experiments.job import Job, write_facts
 from experiments.networks.torchvision_weights import torchvision_dataset
 
@@ -12,7 +12,5 @@ with Job(snakemake) as job:
     entry = torchvision_dataset(*params.torchvision)
     folder = Path(params.data) / entry.name
     files = fetch_dataset(entry, folder)
-    record = source_record(entry.name, folder, files, earlier=snakemake.params.sources)
-    Path(snakemake.params.sources).parent.mkdir(parents=True, exist_ok=True)
-    for path in (snakemake.params.sources, snakemake.output[0]):
-        write_facts(path, record)
+    record = keep_sources(entry.name, folder, files, params.sources)
+    write_facts(snakemake.output[0], record)
