@@ -46,7 +46,7 @@ setup: .venv/installed
 	@# Python, which is no reason to stop.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile \
 	  --require-hashes --requirement requirements.txt
-	$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
+	$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
 	touch $@
 
 # config.yaml and its schema for editors, from the models in experiments/*/config.py.
