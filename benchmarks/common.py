@@ -179,6 +179,11 @@ def environment() -> dict[str, object]:
     }
 
 
+def allow_tf32(allowed: bool) -> None:
+    """Let a GPU round the operands of products to TF32, or not; the jobs of the pipeline do not."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+
+
 def interleaved_times(
     functions: Mapping[Key, Callable[[], object]],
     repeats: int,

@@ -9,7 +9,14 @@ from __future__ import annotations
 import copy
 import csv
 
-from common import Results, argument_parser, environment, interleaved_times, ratio_of_medians
+from common import (
+    Results,
+    allow_tf32,
+    argument_parser,
+    environment,
+    interleaved_times,
+    ratio_of_medians,
+)
 
 # isort: split
 import torch
@@ -32,11 +39,6 @@ QUANTITIES = (
     ("masking curves", "masked images per second"),
     ("training step", "images per second"),
 )
-
-
-def allow_tf32(allowed: bool) -> None:
-    """Let the GPU round the operands of products to TF32, or not."""
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
 
 
 def finished(call):

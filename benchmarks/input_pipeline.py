@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from common import Results, argument_parser, interleaved_times, ratio_of_medians
+from common import Results, allow_tf32, argument_parser, interleaved_times, ratio_of_medians
 
 # isort: split
 import numpy as np
@@ -239,6 +239,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    allow_tf32(False)
     n_images = 160
     if options.quick:
         options.batch_size, options.repeats, options.seconds, n_images = 2, 1, 1.0, 64
