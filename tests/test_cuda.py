@@ -26,7 +26,7 @@ from xgradient.attribution import (
 from xgradient.deeplift import deeplift
 from xgradient.homogeneous import check_homogeneous, remove_biases
 from xgradient.masking import insertion_deletion, masking_curves
-from xgradient.models import AlexNet
+from xgradient.models import AlexNet, pooling
 from xgradient.relative_difference import mean_absolute_relative_difference
 from xgradient.rounding import rounded_forward
 
@@ -84,6 +84,21 @@ def test_attributions_are_those_of_the_processor(x_net, batch, attribute):
     inputs, target = batch
     on_gpu = attribute(copy.deepcopy(x_net).to(GPU), inputs.to(GPU), target.to(GPU))
     close(on_gpu, attribute(x_net, inputs, target))
+
+
+@pytest.mark.parametrize("together", [100, 2**24])
+def test_ties_of_max_pooling_are_resolved_as_on_the_processor(together, monkeypatch):
+    monkeypatch.setitem(pooling._TOGETHER, "cuda", together)
+    images = torch.randint(4, (5, 3, 9, 8)).double()
+    pool = pooling.MaxPool2d(3, 2, 1, ceil_mode=True).eval()
+
+    def gradient(device):
+        inputs = images.to(device).requires_grad_()
+        outputs = pool(inputs)
+        weights = torch.arange(outputs.numel(), device=device).reshape(outputs.shape)
+        return torch.autograd.grad((outputs * weights).sum(), inputs)[0].cpu()
+
+    assert torch.equal(gradient(GPU), gradient(torch.device("cpu")))
 
 
 def test_random_draws_are_those_of_the_processor(net, batch):

@@ -218,8 +218,8 @@ def test_images_and_memory_layout_do_not_matter(layout, monkeypatch):
     inputs = torch.randint(4, (5, 3, 9, 8)).double().contiguous(memory_format=layout)
     pool = MaxPool2d(3, 2, 1, ceil_mode=True).eval()
     expected = gradients(nn.MaxPool2d(3, 2, 1, ceil_mode=True), inputs)[1]
-    for cached in (1, 100, 10**6):
-        monkeypatch.setattr(pooling, "_CACHED", cached)
+    for together in (1, 100, 10**6):
+        monkeypatch.setitem(pooling._TOGETHER, "cpu", together)
         gradient = gradients(pool, inputs)[1]
         assert torch.equal(gradient, expected)
         assert gradient.is_contiguous(memory_format=layout)

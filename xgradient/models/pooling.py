@@ -19,8 +19,9 @@ from torch.nn import functional
 
 __all__ = ["MaxPool2d", "tie_tolerance"]
 
-# Pooled values, which are compared window entry by window entry: a megabyte in float32.
-_CACHED = 2**18
+# Pooled values that are compared at a time, window entry by window entry: on a processor a megabyte
+# in float32, which its cache holds; on a GPU so many that starting a pass takes no time beside it.
+_TOGETHER = {"cpu": 2**18, "cuda": 2**24}
 
 
 def tie_tolerance(dtype: torch.dtype) -> float:
@@ -97,8 +98,8 @@ class MaxPool2d(nn.MaxPool2d):
         inside = torch.arange(kernel, device=inputs.device)
         steps = (inside[:, None] * width + inside).flatten()
         positions = torch.empty_like(pooled, dtype=torch.int64)  # in the same memory layout
-        # So few images at a time that all passes over them find them in the processor's cache.
-        n_images = max(1, _CACHED // max(1, pooled[:1].numel()))
+        together = _TOGETHER.get(inputs.device.type, _TOGETHER["cuda"])
+        n_images = max(1, together // max(1, pooled[:1].numel()))
         for images, maxima, flat in zip(
             inputs.split(n_images), pooled.split(n_images), positions.split(n_images), strict=True
         ):
