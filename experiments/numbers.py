@@ -6,10 +6,11 @@ In a document such a part stands between two comments, of which the first names 
     …
     <!-- end -->
 
-``python -m experiments.numbers README.md docs/artifact.md docs/reliability.md`` fills them in
-again, from runs that `experiments.record` keeps, such as docs/run. A template opens one with
-``recorded`` and says in words what it has found; with ``require`` it states what must then be true
-of the tables, and where that no longer holds, nothing is written: the sentence has to be revised.
+``python -m experiments.numbers README.md docs/artifact.md docs/reliability.md
+docs/imagenet/README.md`` fills them in again, from runs that `experiments.record` keeps, such as
+docs/run. A template opens one with ``recorded`` and says in words what it has found; with
+``require`` it states what must then be true of the tables, and where that no longer holds, nothing
+is written: the sentence has to be revised.
 """
 
 from __future__ import annotations

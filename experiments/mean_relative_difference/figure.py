@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from experiments.figures import set_style
 from experiments.networks.labels import network_names, variant_names
@@ -58,4 +59,6 @@ def plot_mean_relative_difference(differences: pd.DataFrame) -> Figure:
     grid.legend.set_title("")
     for axes in grid.axes.flat:
         axes.grid(True, axis="both")
+        # With more, the last number of a panel runs into the first of the next one.
+        axes.xaxis.set_major_locator(LogLocator(numticks=4))
     return grid.figure

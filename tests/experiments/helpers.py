@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from experiments.attributions import Attribution, load_attributions
 from experiments.methods import method
+from experiments.settings import merge
 
-__all__ = ["Named", "attributions", "signal_at_end_of_parent"]
+__all__ = ["Named", "attributions", "shipped_configurations", "signal_at_end_of_parent"]
+
+# Files of config/ that are given after another one.
+_ON_TOP_OF = {"imagenet_training": "imagenet", "imagenette_gpu": "imagenette"}
+
+
+def shipped_configurations(root: Path) -> dict[str, dict[str, Any]]:
+    """Return the files of config/ by name, those on top of another one merged with it."""
+    files = {
+        path.stem: yaml.safe_load(path.read_text()) for path in (root / "config").glob("*.yaml")
+    }
+    below = {name: files[base] for name, base in _ON_TOP_OF.items()}
+    return {name: merge(below.get(name, {}), file) for name, file in files.items()}
 
 
 def attributions(*keys: str, **settings: Any) -> dict[str, Attribution]:

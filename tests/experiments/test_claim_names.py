@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-import yaml
 
 from experiments.claim_list import Claim, ClaimError, load_claims
 from experiments.claim_names import check_names
 from experiments.claims import judge
 from experiments.config import check_config
+from tests.experiments.helpers import shipped_configurations
 
 
 def claim(**changes):
@@ -30,8 +30,8 @@ def claim(**changes):
 def test_the_claims_under_test_name_what_exists(root):
     claims = load_claims(root / "workflow/claims.yaml")
     check_names(claims, check_config({}))
-    for path in (root / "config").glob("*.yaml"):
-        check_names(claims, check_config(yaml.safe_load(path.read_text())))
+    for shipped in shipped_configurations(root).values():
+        check_names(claims, check_config(shipped))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import yaml
 from experiments.config import check_config, config_model, experiment_names
 from experiments.methods import methods
 from experiments.settings import Section
+from tests.experiments.helpers import shipped_configurations
 
 
 @pytest.fixture
@@ -41,11 +42,13 @@ def test_the_default_configuration_is_complete(config):
 
 def test_every_overlay_is_valid(config, root):
     # config.yaml is there for those who copy the folder: it is the default configuration itself.
-    overlays = sorted(set((root / "config").glob("*.yaml")) - {root / "config" / "config.yaml"})
+    overlays = shipped_configurations(root)
+    del overlays["config"]
     assert overlays
-    for path in overlays:
-        assert path.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
-        check_config(overlaid(config, yaml.safe_load(path.read_text())))
+    for name, overlay in overlays.items():
+        text = (root / f"config/{name}.yaml").read_text()
+        assert text.startswith("# yaml-language-server: $schema=schema.json\n")
+        check_config(overlaid(config, overlay))
 
 
 def test_what_a_configuration_leaves_out_has_its_default():

@@ -26,6 +26,7 @@ from experiments.planned_work import planned_work
 from experiments.resources import megabytes, minutes
 from experiments.scaling import suggested_shards
 from experiments.settings import OnNetworks, merge
+from tests.experiments.helpers import shipped_configurations
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = int(os.environ.get("CONFIG_FUZZ_EXAMPLES", "500"))
@@ -154,9 +155,8 @@ def examples(share):
 
 def test_the_plan_of_the_shipped_configurations():
     assert holds(DEFAULTS) and holds(merge(DEFAULTS, SMOKE))
-    for path in (ROOT / "config").glob("*.yaml"):
-        if path.name != "imagenet_training.yaml":
-            assert holds(merge(DEFAULTS, yaml.safe_load(path.read_text()))), path
+    for name, shipped in shipped_configurations(ROOT).items():
+        assert holds(merge(DEFAULTS, shipped)), name
 
 
 @given(st.data())
