@@ -43,10 +43,12 @@ setup: .venv/installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$$($(PYTHON) --version) is too old: 3.11 or newer is needed; name one with make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	@# The list is complete; pip would compile with one core. Some packages hold files that are no
-	@# Python, which is no reason to stop.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile \
-	  --require-hashes --requirement requirements.txt
+	@# The list is complete, so that two pips may take half of it each; one has a core, and waits for
+	@# the network. It would also compile with one. Some packages hold files that are no Python, which
+	@# is no reason to stop.
+	awk '/^[a-z]/ { n++ } { print > (".venv/half" n % 2 ".txt") }' requirements.txt
+	printf '%s\n' .venv/half0.txt .venv/half1.txt | xargs -n 1 -P 2 $(BIN)/python -m pip install \
+	  --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes --requirement
 	$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
 	touch $@
 
