@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from xgradient._transposed import transposed
 from xgradient.attribution._relu_calls import relu_call
 
 # The slope of each is constant between kinks; the first argument is the only tensor.
@@ -118,7 +119,7 @@ class _ConstantSlope(torch.autograd.Function):
             point = values.detach().requires_grad_()
             output = ctx.function(point)
         differentiable = torch.is_grad_enabled()
-        (below,) = torch.autograd.grad(output, point, gradient, create_graph=differentiable)
+        (below,) = transposed(output, point, gradient, create_graph=differentiable)
         return below, None
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from xgradient._transposed import transposed
 from xgradient.deeplift.signals import Parts, Signal, Signed
 
 Pullback = Callable[[Signed], tuple[Signed, ...]]
@@ -206,7 +207,7 @@ def adjoint(
         with torch.enable_grad():
             point = torch.empty(shape, dtype=weight.dtype, device=weight.device).requires_grad_()
             output = apply(point, weight.detach())
-        return torch.autograd.grad(output, point, values)[0]
+        return transposed(output, point, values)[0]
 
     return transpose
 
@@ -334,7 +335,7 @@ def rearranged(function: Callable[..., Tensor], signals: Sequence[Signal]) -> Pa
             output = function(*points)
 
         def transpose(values: Tensor) -> tuple[Tensor, ...]:
-            return torch.autograd.grad(output, points, values, retain_graph=True)
+            return transposed(output, points, values, retain_graph=True)
 
         positive = transpose(multipliers.positive)
         negative = positive if multipliers.equal else transpose(multipliers.negative)
