@@ -15,7 +15,7 @@ from experiments.names import BY_CHANGES
 from experiments.shards import blocks_of
 from xgradient.attribution import (
     exact_integrated_gradients,
-    integrated_gradients,
+    integrated_gradients_of_rules,
     saliency,
 )
 
@@ -60,17 +60,14 @@ def _measure(
     for block, exact_images in progress(tasks, "IG"):
         inputs, labels = data.__getitems__(block)
         inputs, labels = inputs.to(device, dtype), labels.to(device)
-        attributions = {
-            (method, n_steps): integrated_gradients(
-                net,
-                inputs,
-                labels,
-                n_steps=n_steps,
-                method=method,
-                internal_batch_size=settings["internal_batch_size"],
-            )
-            for method, n_steps in progress([best, *cases], f"images {block[0]} to {block[-1]}")
-        }
+        every = integrated_gradients_of_rules(
+            net,
+            inputs,
+            labels,
+            rules=[best, *cases],
+            internal_batch_size=settings["internal_batch_size"],
+        )
+        attributions = dict(zip([best, *cases], every, strict=True))
         for case in cases:
             for place, image in enumerate(block):
                 values, reference = attributions[case][place], attributions[best][place]

@@ -21,6 +21,7 @@ from experiments.shards import blocks_of
 from experiments.work import Work
 from tests.experiments.helpers import attributions
 from tests.experiments.pixels import random_images
+from xgradient.attribution import QUADRATURE_METHODS
 
 
 def counted(experiment, settings, available, variant="regular", step="measuring"):
@@ -59,6 +60,20 @@ def test_relative_difference_takes_the_images_of_every_precision():
     # Every number of bits on every image.
     by_bits = counted("mean_relative_difference", settings, 4, "x")
     assert by_bits == done + Work(2 * 3, gradient_rounded=2 * 3 * 9)
+
+
+def test_convergence_takes_a_node_of_several_rules_once():
+    settings = {
+        "n_images": 1,
+        "reference_steps": 2,
+        "methods": ["gausslegendre", "riemann_left", "riemann_right", "riemann_middle"],
+        "n_steps": [1, 2],
+        "precision": {"regular": "float32"},
+        "exact_images": 0,
+        "max_pieces": 100,
+    }
+    # Two of the reference, which the rule with two steps shares; 0, 1/4, 1/2, 3/4, 1.
+    assert counted("ig_convergence", settings, 100) == Work(1, gradient=2 + 5)
 
 
 def test_convergence_has_one_reference_and_leaves_one_step_of_the_trapezoid_rule_out():
@@ -183,8 +198,8 @@ ALL += ["smooth_grad", "deconvolution"]
         ),
         (
             "ig_convergence",
-            {"n_images": 3, "reference_steps": 5, "n_steps": [1, 2]}
-            | {"methods": ["riemann_left", "riemann_trapezoid"], "precision": "float64"}
+            {"n_images": 3, "reference_steps": 5, "n_steps": [1, 2, 3, 8]}
+            | {"methods": list(QUADRATURE_METHODS), "precision": "float64"}
             | {"exact_images": 0, "max_pieces": 100},
         ),
     ],

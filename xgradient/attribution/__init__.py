@@ -43,7 +43,10 @@ from xgradient.attribution.exact_integrated_gradients import (
 from xgradient.attribution.expected_gradients import expected_gradients
 from xgradient.attribution.guided_backprop import guided_backprop
 from xgradient.attribution.input_x_gradient import input_x_gradient
-from xgradient.attribution.integrated_gradients import integrated_gradients
+from xgradient.attribution.integrated_gradients import (
+    integrated_gradients,
+    integrated_gradients_of_rules,
+)
 from xgradient.attribution.log_probability_gradient import log_probability_gradient
 from xgradient.attribution.quadrature import QUADRATURE_METHODS, quadrature
 from xgradient.attribution.random_attribution import random_attribution
@@ -63,6 +66,7 @@ __all__ = [
     "guided_backprop",
     "input_x_gradient",
     "integrated_gradients",
+    "integrated_gradients_of_rules",
     "log_probability_gradient",
     "quadrature",
     "random_attribution",

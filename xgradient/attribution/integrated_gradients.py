@@ -21,9 +21,10 @@ from xgradient._explained import (
 from xgradient._inputs import check_positive_integer
 from xgradient._layers import LayerLike
 from xgradient._targets import TargetLike
+from xgradient._transposed import transposed
 from xgradient.attribution._first_layer import BehindLayer, only_reader
 from xgradient.attribution._gradients import accumulator, copies, input_gradient
-from xgradient.attribution.quadrature import quadrature
+from xgradient.attribution.quadrature import quadrature, shared_nodes
 
 # Default number of rows per pass: enough to use the processor well for a single image.
 _DEFAULT_ROWS = 16
@@ -151,29 +152,101 @@ def integrated_gradients(
     rows = _validated_rows(internal_batch_size, task.n_rows)
     with attributing(model):
         starts = task.baselines(baselines)
-        # Refuses a target that the net has no output for before any work.
-        with torch.no_grad():
-            task.scores(copies(task.rows(slice(1))), task.all_rows()[:1])
-        first_layer = None if create_graph else _shared_layer(task)
-        parts = []
-        for part in task.all_rows().tensor_split(math.ceil(task.n_rows / rows)):
-            ends = task.rows(slice(int(part[0]), int(part[-1]) + 1))
-            begins = [s if len(s) == 1 else s[part] for s in starts]
-            directions = [end - begin for end, begin in zip(ends, begins, strict=True)]
-            path = _Path(task.scores, part, begins, directions, create_graph)
-            if first_layer is None:
-                gradients = path.mean_gradient(alphas, weights, rows)
-            else:
-                gradients = _behind(first_layer, task, path, ends[0], alphas, weights, rows)
-            if multiply_by_inputs:
-                gradients = [d * g for d, g in zip(directions, gradients, strict=True)]
-            parts.append(gradients)
-        attributions = [torch.cat(each) for each in zip(*parts, strict=True)]
+        (attributions,) = _integrals(
+            task, starts, alphas, weights[None], rows, create_graph, multiply_by_inputs
+        )
         result = task.returned(attributions)
         if not return_convergence_delta:
             return result
         change = task.scores_in_parts(task.inputs, rows) - task.scores_in_parts(starts, rows)
     return result, sum(values.reshape(task.n_rows, -1).sum(1) for values in attributions) - change
+
+
+def integrated_gradients_of_rules(
+    model: Model,
+    inputs: Inputs,
+    target: TargetLike = None,
+    *,
+    rules: Sequence[tuple[str, int]],
+    baselines: Baselines = None,
+    additional_forward_args: Any = None,
+    output: OutputSelector = None,
+    layer: LayerLike = None,
+    internal_batch_size: int | None = None,
+) -> list[Inputs]:
+    """Integrated Gradients by several quadrature rules, for the gradients of their distinct nodes.
+
+    To compare rules and numbers of steps. The left, right and middle Riemann sums with 1, 2, 4, …,
+    256 steps have 1,533 nodes, of which 513 are distinct. The results are those of
+    `integrated_gradients`, up to rounding.
+
+    Parameters
+    ----------
+    model, inputs, target, baselines, additional_forward_args, output, layer, internal_batch_size
+        As for `integrated_gradients`.
+    rules : sequence of (str, int)
+        Name of the rule, one of `QUADRATURE_METHODS`, and number of steps.
+
+    Returns
+    -------
+    list of Tensor or of tuple of Tensor
+        Attributions of every rule, shaped like the inputs (or the values of the layer).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for `integrated_gradients`, and without any rule.
+    """
+    task = explained(
+        model,
+        inputs,
+        target,
+        additional_forward_args=additional_forward_args,
+        output=output,
+        layer=layer,
+    )
+    alphas, weights = shared_nodes(rules)
+    rows = _validated_rows(internal_batch_size, task.n_rows)
+    with attributing(model):
+        starts = task.baselines(baselines)
+        integrals = _integrals(task, starts, alphas, weights, rows, False, True)
+        return [task.returned(attributions) for attributions in integrals]
+
+
+def _integrals(
+    task: Explained,
+    starts: Sequence[Tensor],
+    alphas: Tensor,
+    weights: Tensor,
+    rows: int,
+    create_graph: bool,
+    multiply_by_inputs: bool,
+) -> list[list[Tensor]]:
+    """Return the attributions of every rule, a row of the weights, to every input of the net."""
+    # Refuses a target that the net has no output for before any work.
+    with torch.no_grad():
+        task.scores(copies(task.rows(slice(1))), task.all_rows()[:1])
+    first_layer = None if create_graph else _shared_layer(task)
+    parts = []
+    for part in task.all_rows().tensor_split(math.ceil(task.n_rows / rows)):
+        ends = task.rows(slice(int(part[0]), int(part[-1]) + 1))
+        begins = [s if len(s) == 1 else s[part] for s in starts]
+        directions = [end - begin for end, begin in zip(ends, begins, strict=True)]
+        path = _Path(task.scores, part, begins, directions, create_graph)
+        if first_layer is None:
+            averages = path.mean_gradients(alphas, weights, rows)
+        else:
+            averages = _behind(first_layer, task, path, ends[0], alphas, weights, rows)
+        if multiply_by_inputs:
+            averages = [
+                [d * g for d, g in zip(directions, gradients, strict=True)]
+                for gradients in averages
+            ]
+        parts.append(averages)
+    return [
+        [torch.cat(each) for each in zip(*of_rule, strict=True)]
+        for of_rule in zip(*parts, strict=True)
+    ]
 
 
 class _Path:
@@ -193,19 +266,31 @@ class _Path:
         self.directions = directions
         self.create_graph = create_graph
 
-    def mean_gradient(self, alphas: Tensor, weights: Tensor, rows: int) -> list[Tensor]:
-        """Weighted sum over the nodes of the gradient at ``start + alpha * direction``."""
-        totals = [torch.zeros_like(d, dtype=accumulator(d.dtype)) for d in self.directions]
+    def mean_gradients(self, alphas: Tensor, weights: Tensor, rows: int) -> list[list[Tensor]]:
+        """Weighted sums over the nodes of the gradient at ``start + alpha * direction``.
+
+        One sum for every row of the weights, which are of shape (rules, nodes).
+        """
+        totals = [
+            [torch.zeros_like(d, dtype=accumulator(d.dtype)) for d in self.directions]
+            for _ in weights
+        ]
         per_pass = max(1, rows // len(self.rows))
         for nodes, node_weights in zip(
-            alphas.split(per_pass), weights.split(per_pass), strict=True
+            alphas.split(per_pass), weights.T.split(per_pass), strict=True
         ):
             self._add_gradients(totals, nodes, node_weights.tolist())
-        return [total.to(d.dtype) for total, d in zip(totals, self.directions, strict=True)]
+        return [
+            [total.to(d.dtype) for total, d in zip(of_rule, self.directions, strict=True)]
+            for of_rule in totals
+        ]
 
     # A function of its own frees the tensors of a pass before the next one begins.
     def _add_gradients(
-        self, totals: Sequence[Tensor], nodes: Tensor, weights: Sequence[float]
+        self,
+        totals: Sequence[Sequence[Tensor]],
+        nodes: Tensor,
+        weights: Sequence[Sequence[float]],
     ) -> None:
         n_rows = len(self.rows)
         rows = self.rows.repeat(len(nodes))
@@ -217,9 +302,12 @@ class _Path:
             lambda tracked: self.scores(tracked, rows), points, self.create_graph
         )
         # One term at a time: no copy of the gradient, and weights in double precision.
-        for total, gradient in zip(totals, gradients, strict=True):
-            for weight, term in zip(weights, gradient.unflatten(0, (-1, n_rows)), strict=True):
-                total.add_(term, alpha=weight)
+        for place, gradient in enumerate(gradients):
+            terms = gradient.unflatten(0, (-1, n_rows))
+            for of_rules, term in zip(weights, terms, strict=True):
+                for total, weight in zip(totals, of_rules, strict=True):
+                    if weight:
+                        total[place].add_(term, alpha=weight)
 
     def _points(self, nodes: Tensor, start: Tensor, direction: Tensor) -> Tensor:
         steps = nodes.view(-1, *(1 for _ in direction.shape))
@@ -247,7 +335,7 @@ def _behind(
     alphas: Tensor,
     weights: Tensor,
     rows: int,
-) -> list[Tensor]:
+) -> list[list[Tensor]]:
     """Average the gradients for a net whose input is read by one linear layer only."""
     leaf = end.detach().requires_grad_()
     at_end = layer(leaf)
@@ -260,8 +348,10 @@ def _behind(
         return task.target(behind(points[0]), of)
 
     inner = _Path(scores, path.rows, [at_start], [direction], False)
-    (gradient,) = inner.mean_gradient(alphas, weights, rows)
-    return list(torch.autograd.grad(at_end, leaf, gradient))
+    return [
+        list(transposed(at_end, leaf, gradient, retain_graph=True))
+        for (gradient,) in inner.mean_gradients(alphas, weights, rows)
+    ]
 
 
 def _validated_rows(internal_batch_size: int | None, n_rows: int) -> int:

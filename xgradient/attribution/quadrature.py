@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -64,7 +66,7 @@ def quadrature(
     elif method == "riemann_trapezoid":
         if n_steps == 1:
             raise ValueError(f"n_steps must be at least 2 for riemann_trapezoid, got {n_steps}")
-        alphas = np.linspace(0, 1, n_steps)
+        alphas = np.arange(n_steps) / (n_steps - 1)
         weights = np.full(n_steps, 1 / (n_steps - 1))
         weights[[0, -1]] /= 2
     else:
@@ -72,3 +74,35 @@ def quadrature(
         alphas = (np.arange(n_steps) + offset) / n_steps
         weights = np.full(n_steps, 1 / n_steps)
     return torch.tensor(alphas, dtype=dtype), torch.tensor(weights, dtype=dtype)
+
+
+def shared_nodes(rules: Sequence[tuple[str, int]]) -> tuple[Tensor, Tensor]:
+    """Distinct nodes of several rules on [0, 1], and what each counts in each rule.
+
+    Parameters
+    ----------
+    rules : sequence of (str, int)
+        Arguments of `quadrature`: name of the rule and number of steps.
+
+    Returns
+    -------
+    alphas : Tensor of shape (n_nodes,)
+        Nodes, ascending; equal to the last bit where two rules share one.
+    weights : Tensor of shape (n_rules, n_nodes)
+        Weights; zero where a rule lacks a node.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for `quadrature`, and without any rule.
+    """
+    if not rules:
+        raise ValueError("rules must name at least one quadrature rule, got none")
+    nodes, weights = zip(*(quadrature(*rule) for rule in rules), strict=True)
+    alphas, places = torch.cat(nodes).unique(return_inverse=True)
+    table = torch.zeros(len(rules), len(alphas), dtype=alphas.dtype)
+    for row, columns, values in zip(
+        table, places.split([len(each) for each in nodes]), weights, strict=True
+    ):
+        row[columns] = values
+    return alphas, table

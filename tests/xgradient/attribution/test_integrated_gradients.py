@@ -16,6 +16,8 @@ from xgradient.attribution import (
     QUADRATURE_METHODS,
     input_x_gradient,
     integrated_gradients,
+    integrated_gradients_of_rules,
+    quadrature,
     x_gradient,
 )
 from xgradient.homogeneous import evaluation_mode, remove_biases
@@ -46,6 +48,41 @@ def test_completeness_on_a_smooth_net(case):
     close(ig.flatten(1).sum(1), change, 1e-10)
     assert delta.shape == (3,)
     assert (delta.abs() < 1e-10).all()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 100])
+def test_rules_together_give_what_each_gives_by_itself(case, rows):
+    net, inputs, target = case
+    net.eval()
+    rules = [(method, n) for method in QUADRATURE_METHODS for n in (2, 4, 7)] * 2
+    baselines = torch.rand_like(inputs[0])
+    together = integrated_gradients_of_rules(
+        net, inputs, target, rules=rules, baselines=baselines, internal_batch_size=rows
+    )
+    for (method, n_steps), ig in zip(rules, together, strict=True):
+        start = baselines.expand_as(inputs)
+        close(ig, literal_integrated_gradients(net, inputs, target, start, method, n_steps))
+
+
+@pytest.mark.parametrize("shared_layer", [True, False])
+def test_rules_together_take_the_gradients_of_their_distinct_nodes(case, monkeypatch, shared_layer):
+    net, inputs, target = case
+    if not shared_layer:
+        without_sharing(monkeypatch)
+    rules = [(method, n) for method in QUADRATURE_METHODS for n in (2, 4, 8)]
+    nodes = {node.item() for rule in rules for node in quadrature(*rule)[0]}
+    seen = []
+    last = [module for module in net.modules() if isinstance(module, nn.Linear)][-1]
+    with last.register_forward_hook(lambda module, args, output: seen.append(len(output))):
+        integrated_gradients_of_rules(net, inputs, target, rules=rules, internal_batch_size=6)
+    # Before that a row or two, to see whether the target and the first layer are as they should be.
+    assert len(inputs) * len(nodes) <= sum(seen) <= len(inputs) * len(nodes) + 3
+    assert len(nodes) < sum(n for _, n in rules)
+
+
+def test_no_rule_at_all_is_refused(case):
+    with pytest.raises(ValueError, match="at least one quadrature rule"):
+        integrated_gradients_of_rules(*case, rules=[])
 
 
 @pytest.mark.parametrize("baselines", [None, 0.3, "shared", "each"])

@@ -15,6 +15,7 @@ from xgradient.attribution import (
     integrated_gradients,
     quadrature,
 )
+from xgradient.attribution.quadrature import shared_nodes
 
 methods = st.sampled_from(QUADRATURE_METHODS)
 
@@ -71,6 +72,25 @@ def test_impossible_rules_are_refused(case, method, n_steps, error, message):
         quadrature(method, n_steps)
     with pytest.raises(error, match=message):
         integrated_gradients(*case, method=method, n_steps=n_steps)
+
+
+@given(st.lists(st.tuples(methods, st.integers(2, 40)), min_size=1, max_size=8))
+@slowly
+def test_shared_nodes_hold_every_rule_and_no_node_twice(rules):
+    alphas, weights = shared_nodes(rules)
+    assert (alphas.diff() > 0).all()
+    for (method, n_steps), row in zip(rules, weights, strict=True):
+        expected = torch.tensor(literal_quadrature(method, n_steps), dtype=torch.float64)
+        found = torch.stack([alphas[row > 0], row[row > 0]], 1)
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-13)
+
+
+def test_riemann_sums_with_powers_of_two_share_most_nodes():
+    rules = [
+        (f"riemann_{name}", 2**power) for name in ("left", "right", "middle") for power in range(9)
+    ]
+    assert sum(n_steps for _, n_steps in rules) == 1533
+    assert len(shared_nodes(rules)[0]) == 513
 
 
 def test_integers_of_numpy_are_integers():
