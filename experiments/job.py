@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import datetime
+import gc
 import json
 import logging
 import os
@@ -158,6 +159,11 @@ class Job:
         logging.captureWarnings(True)
         self._handlers = handlers
         _keep_freed_memory()
+        if not gc.isenabled():
+            # See experiments/__init__.py. Frozen, what was imported is not looked through at the
+            # end of the process either.
+            gc.freeze()
+            gc.enable()
         random.seed(self.seed)
         np.random.seed(self.seed)
         # Importing torch takes longer than most figures and tables; a script that computes with it
@@ -199,6 +205,14 @@ class Job:
         import torch
 
         return torch.device(self._snakemake.params.get("device", "cpu"))
+
+    @staticmethod
+    def dtype(precision: str) -> torch.dtype:
+        """Type of numbers with the name that a configuration gives it, such as float64."""
+        import torch
+
+        dtype: torch.dtype = getattr(torch, precision)
+        return dtype
 
     @property
     def _threads(self) -> int:

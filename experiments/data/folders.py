@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from torchvision.datasets.folder import IMG_EXTENSIONS
-
 from experiments.data.image_sections import Folders
 
 __all__ = ["FolderError", "class_folders", "class_names", "scan_folder"]
@@ -24,6 +22,8 @@ _FLAT_VALIDATION = re.compile(r"ILSVRC2012_val_\d{8}\.JPEG")
 # Files that operating systems leave in folders of images; hidden ones are left out in any case.
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini")
 _MOST_NAMED = 10
+# Those of torchvision, whose import takes longer than to list a data set.
+_ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
 
 class FolderError(ValueError):
@@ -151,7 +151,7 @@ class _Class:
         for entry in _visible(folder):
             if entry.is_dir():
                 self._look_into(entry.path, (*parents, (here.st_dev, here.st_ino)))
-            elif not entry.name.lower().endswith(IMG_EXTENSIONS):
+            elif not entry.name.lower().endswith(_ENDINGS):
                 self.n_others += 1
             else:
                 names.append(entry.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 
 import numpy as np
-from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
 
 __all__ = ["read_idx"]
 
@@ -33,6 +32,9 @@ def read_idx(content: bytes, name: str) -> np.ndarray:
     ValueError
         If the content is not exactly one idx array; the message names the file.
     """
+    # Most who import this read no idx file, and torchvision takes seconds to import.
+    from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
+
     if content[:2] == b"\x1f\x8b":
         raise ValueError(f"{name} is gzip-compressed: decompress it first")
     with tempfile.NamedTemporaryFile(prefix="xgradient-") as copy:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from experiments.data.catalogue import Dataset, read_verified
 from experiments.data.idx import read_idx
@@ -141,6 +140,9 @@ def split_train_validation(
             f"{count} of {len(labels)} images for validation: with {n_classes} classes it must be "
             f"from {n_classes} to {len(labels) - n_classes}"
         )
+    # Only here: most who import this divide nothing.
+    from sklearn.model_selection import train_test_split
+
     train, held_out = train_test_split(
         np.arange(len(labels)), test_size=count, stratify=labels, random_state=seed
     )

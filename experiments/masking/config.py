@@ -70,9 +70,6 @@ class Settings(OnNetworks):
     networks: List[str] | None = Field(
         ("alexnet", "squeezenet1_1"), description="nets to measure, among networks.use"
     )
-    shards: Count = Field(
-        2, description="jobs per net that share the images; the result does not depend on it"
-    )
     n_images: Count | None = Field(200, description="largest number of test images; null: all")
     batch_size: Count = Field(
         25, description="images attributed together; shards consist of whole batches"

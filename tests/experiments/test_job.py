@@ -82,6 +82,32 @@ def test_a_job_that_computes_nothing_does_without_torch(root):
     assert finished.stdout.strip() == "False"
 
 
+JOB_OF_A_SCRIPT = """
+import gc
+from types import SimpleNamespace
+snakemake = SimpleNamespace(rule="measure", wildcards=[], params={}, log=[], threads=1)
+import experiments
+paused = not gc.isenabled()
+from experiments.job import Job
+with Job(NAME):
+    print(paused, gc.isenabled(), gc.get_freeze_count() > 0)
+"""
+
+
+@pytest.mark.parametrize(("name", "expected"), [("snakemake", True), ("another", False)])
+def test_only_in_a_script_imports_are_not_searched_for_garbage(root, name, expected):
+    code = JOB_OF_A_SCRIPT.replace("snakemake =", f"{name} =").replace("NAME", name)
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert finished.stdout.split() == [str(expected), "True", str(expected)]
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_the_type_of_a_precision(precision):
+    assert torch.zeros(1, dtype=Job.dtype(precision)).dtype == getattr(torch, precision)
+
+
 def test_the_traceback_is_in_the_log(tmp_path):
     handlers = list(logging.getLogger().handlers)
     with pytest.raises(ZeroDivisionError), Job(snakemake(tmp_path)) as job:

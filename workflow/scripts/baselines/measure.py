@@ -3,7 +3,6 @@
 import json
 
 import pandas as pd
-import torch
 
 from experiments.baselines import normalisation, run
 from experiments.baselines.starts import Sources
@@ -22,7 +21,7 @@ with Job(snakemake) as job:
     model, data = network.model, network.open_images(files.images)
     blocks = shard_of(blocks_of(data.choose(settings["n_images"]), settings["batch_size"]), item)
     sources = Sources(network.open_images(files.references), settings, job.seed)
-    dtype = getattr(torch, settings["precision"])
+    dtype = job.dtype(settings["precision"])
     rows, replaced = run.measure(model, data, blocks, sources, settings, dtype, job.progress)
     chosen = shard_of(first_of_classes(data, settings["shown"]), item)
     maps = run.example_maps(model, data, chosen, sources, settings, dtype)

@@ -1,7 +1,5 @@
 """Attribute the test images of one shard with every method."""
 
-import torch
-
 from experiments.attributed_images import attribute_blocks
 from experiments.attributions import load_attributions
 from experiments.files import save_tensors
@@ -22,7 +20,7 @@ with Job(snakemake) as job:
         job.progress(shard_of(blocks, snakemake.wildcards.scatteritem), "blocks"),
         load_attributions(params.methods),
         job.seed,
-        getattr(torch, settings["precision"]),
+        job.dtype(settings["precision"]),
     )
     facts = job.facts([files.model, files.images, files.references])
     save_tensors(snakemake.output[0], attributions, facts)

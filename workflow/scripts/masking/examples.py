@@ -2,8 +2,6 @@
 
 import json
 
-import torch
-
 from experiments.attributed_images import attribute_blocks
 from experiments.attributions import load_attributions
 from experiments.data.tensors import first_of_classes
@@ -25,7 +23,7 @@ with Job(snakemake) as job:
         [chosen],
         load_attributions(params.methods),
         job.seed,
-        getattr(torch, settings["precision"]),
+        job.dtype(settings["precision"]),
     )
     save_tensors(
         snakemake.output[0],

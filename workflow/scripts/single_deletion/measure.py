@@ -1,7 +1,6 @@
 """Score the attributions of the images of one shard, as the net was trained and in-domain."""
 
 import pandas as pd
-import torch
 
 from experiments.attributions import load_attributions
 from experiments.job import Job
@@ -25,7 +24,7 @@ with Job(snakemake) as job:
         load_attributions(params.methods),
         settings,
         job.seed,
-        getattr(torch, settings["precision"]),
+        job.dtype(settings["precision"]),
         job.progress,
     )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
