@@ -5,11 +5,18 @@ SEEDS ?= 1 2 3 4 5
 # Files for --configfile, such as config/imagenette.yaml.
 CONFIG ?=
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile \
+  --require-hashes --requirement
+# What takes long to compile, in two parts that take about the same time.
+IMPORTED := torch._dynamo,torchvision,lightning_fabric \
+  snakemake.cli,papermill,nbconvert,ipykernel.kernelapp,seaborn,sklearn.model_selection,statsmodels.api
 # One script per benchmark; common.py and plot.py are what they share.
 BENCHMARKS := $(filter-out benchmarks/common.py benchmarks/plot.py,$(wildcard benchmarks/*.py))
 # The scripts of the pipeline start their own Python: let them find this environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MPLBACKEND := agg
+# What the jobs import is compiled once, and not by every job, also where this is set.
+export PYTHONDONTWRITEBYTECODE :=
 # Files and messages are UTF-8, whatever the locale.
 export PYTHONUTF8 := 1
 # Snakemake keeps a cache in the home folder, and ends with a traceback where it cannot.
@@ -43,13 +50,15 @@ setup: .venv/installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$$($(PYTHON) --version) is too old: 3.11 or newer is needed; name one with make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	@# The list is complete, so that two pips may take half of it each; one has a core, and waits for
-	@# the network. It would also compile with one. Some packages hold files that are no Python, which
-	@# is no reason to stop.
-	awk '/^[a-z]/ { n++ } { print > (".venv/half" n % 2 ".txt") }' requirements.txt
-	printf '%s\n' .venv/half0.txt .venv/half1.txt | xargs -n 1 -P 2 $(BIN)/python -m pip install \
-	  --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes --requirement
-	$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
+	@# The list is complete, so that two pips may divide it: half of the time is PyTorch with CUDA. The
+	@# pip that comes with Python 3.11 would take twice as long; a new one is in the list as well.
+	awk '/^[a-z]/ { part = /^pip==/ ? "pip" : /^(torch|triton|nvidia|cuda)/ ? "torch" : "rest" } \
+	  part { print > (".venv/" part ".txt") }' requirements.txt
+	$(INSTALL) .venv/pip.txt
+	printf '%s\n' .venv/rest.txt .venv/torch.txt | xargs -n 1 -P 2 $(INSTALL)
+	@# Python compiles what it imports. Most of what was installed is never imported.
+	printf '%s\n' $(IMPORTED) | xargs -n 1 -P 2 $(BIN)/python -c 'import sys, importlib; \
+	  [importlib.import_module(name) for name in sys.argv[1].split(",")]'
 	touch $@
 
 # config.yaml and its schema for editors, from the models in experiments/*/config.py.
