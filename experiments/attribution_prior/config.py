@@ -79,7 +79,7 @@ class Settings(Section):
         description="data set to use, and to report, if dataset cannot be downloaded; null: stop "
         "with an error",
     )
-    n_repetitions: Several = Field(30, description="splits of the data; the paper: 200")
+    n_repetitions: Several = Field(20, description="splits of the data; the paper: 200")
     shards: Count = Field(
         2,
         description="jobs that share the repetitions, on a GPU at most one for every 64; the "

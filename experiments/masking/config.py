@@ -70,7 +70,7 @@ class Settings(OnNetworks):
     networks: List[str] | None = Field(
         ("alexnet", "squeezenet1_1"), description="nets to measure, among networks.use"
     )
-    n_images: Count | None = Field(200, description="largest number of test images; null: all")
+    n_images: Count | None = Field(100, description="largest number of test images; null: all")
     batch_size: Count = Field(
         25, description="images attributed together; shards consist of whole batches"
     )

@@ -49,7 +49,7 @@ class Settings(OnNetworks):
         128, description="rows per pass through the net; affects memory and speed, not the result"
     )
     n_images: Annotated[dict[Arithmetic, Count], Field(min_length=1)] = Field(
-        {"float32": 32, "float64": 16, "bfloat16": 16, "tf32": 16},
+        {"float32": 16, "float64": 16, "bfloat16": 16, "tf32": 16},
         description="largest number of test images per precision; the last two round the operands "
         "of every convolution and matrix product to bfloat16 and to TF32",
     )
