@@ -19,7 +19,7 @@ WORDS = {
     "NVIDIA H200", "float64", "float32", "bfloat16", "13 bits", "20 bits", "1,000 classes",
     "4,050 photographs",
     "95 % intervals of about ±3 points", "TF32", "8→3", "of 16 cells", "in 2024", "Table 1",
-    "min(x1, x2)", "1,100 photographs", "masking=8", "X-AlexNet, 224 px", "28 px and 224 px",
+    "min(x1, x2)", "1,100 photographs", "masking=4", "X-AlexNet, 224 px", "28 px and 224 px",
     "IG (32)", "/ 1", "1 |", "top-1", "Top-1", "top-5",
 }  # fmt: skip
 

@@ -284,7 +284,7 @@ def config(root):
         ),
         (
             {"attribution_prior": {"shards": 31}},
-            "attribution_prior.shards is 31, but there are only 30 repetitions to share: lower it",
+            "attribution_prior.shards is 31, but there are only 20 repetitions to share: lower it",
         ),
         (
             {"attribution_prior": {"settings": {"n_train": 1600}}},
@@ -293,8 +293,8 @@ def config(root):
         ),
         (
             {"masking": {"shards": 9}},
-            "masking.shards asks for 9 shards, but only 8 have work (alexnet: 200 images in "
-            "batches of 25): ask for at most 8, or lower batch_size",
+            "masking.shards asks for 9 shards, but only 4 have work (alexnet: 100 images in "
+            "batches of 25): ask for at most 4, or lower batch_size",
         ),
         (
             {"masking": {"shards": 401, "n_images": None}},
@@ -312,7 +312,7 @@ def config(root):
         ),
         (
             {"mean_relative_difference": {"shards": 6}},
-            "mean_relative_difference.shards asks for 6 shards, but only 5 have work (alexnet: 80 "
+            "mean_relative_difference.shards asks for 6 shards, but only 4 have work (alexnet: 64 "
             "images in batches of 16)",
         ),
         (
@@ -385,7 +385,7 @@ def config(root):
         (
             {"attribution_prior": {"eg_references": {"n_repetitions": 31}}},
             "attribution_prior.eg_references.n_repetitions is 31, but must be at most "
-            "attribution_prior.n_repetitions, which is 30",
+            "attribution_prior.n_repetitions, which is 20",
         ),
         (
             {"attribution_prior": {"integrated_gradients": {"epochs": 101}}},

@@ -23,8 +23,8 @@ def test_the_experiments_of_a_run_alone_must_fit_its_networks():
     [
         (
             {"masking": 64},
-            "--set-scatter masking=64 asks for 64 shards, but only 8 have work (alexnet: 200 "
-            "images in batches of 25): ask for at most 8, or lower batch_size",
+            "--set-scatter masking=64 asks for 64 shards, but only 4 have work (alexnet: 100 "
+            "images in batches of 25): ask for at most 4, or lower batch_size",
         ),
         ({"masking": 0}, "--set-scatter masking=0 is not possible: there must be at least 1 shard"),
         (
@@ -35,8 +35,8 @@ def test_the_experiments_of_a_run_alone_must_fit_its_networks():
         ),
         (
             {"attribution_prior": 31},
-            "--set-scatter attribution_prior=31 asks for 31 shards, but only 30 have repetitions "
-            "to train on the device cpu: ask for at most 30",
+            "--set-scatter attribution_prior=31 asks for 31 shards, but only 20 have repetitions "
+            "to train on the device cpu: ask for at most 20",
         ),
     ],
 )
@@ -56,7 +56,7 @@ def test_on_a_gpu_repetitions_are_shared_by_blocks():
 
 def test_shards_with_work_are_accepted():
     config = check_config({"masking": {"n_images": None}})
-    check_scatter(config, {"masking": 200, "attribution_prior": 30, "accuracy": 100})
+    check_scatter(config, {"masking": 200, "attribution_prior": 20, "accuracy": 100})
     # Nobody knows how many images there are.
     imagenet = {"dataset": "imagenet", "geometry": "imagenet", "weights": "xdnn_weights"}
     networks = {"use": ["alexnet"], "alexnet": {**imagenet, "regular": None, "x": None}}

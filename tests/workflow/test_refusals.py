@@ -32,7 +32,7 @@ def test_a_configuration(root, tmp_path, name):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set-scatter", "masking=64"], "masking=64 asks for 64 shards, but only 8 have work"),
+        (["--set-scatter", "masking=64"], "masking=64 asks for 64 shards, but only 4 have work"),
         (["--set-scatter", "maskin=2"], "did you mean masking?"),
         (["--config", "masking={n_steps: -1}"], "masking.n_steps is '-1', but must be an integer"),
     ],

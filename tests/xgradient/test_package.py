@@ -89,10 +89,11 @@ def test_no_file_is_too_long_to_be_read():
 
 
 def methods() -> dict[str, object]:
-    """Every public function that attributes to an output; `quadrature` is a tool of one of them."""
+    """Every public function that attributes to an output by one method."""
     public = {name: getattr(xgradient.attribution, name) for name in xgradient.attribution.__all__}
     functions = {name: each for name, each in public.items() if inspect.isfunction(each)}
-    del functions["quadrature"], functions["log_probability_gradient"]
+    for other in ("quadrature", "integrated_gradients_of_rules", "log_probability_gradient"):
+        del functions[other]
     return {**functions, "deeplift": xgradient.deeplift.deeplift}
 
 
