@@ -56,9 +56,10 @@ setup: .venv/installed
 	  part { print > (".venv/" part ".txt") }' requirements.txt
 	$(INSTALL) .venv/pip.txt
 	printf '%s\n' .venv/rest.txt .venv/torch.txt | xargs -n 1 -P 2 $(INSTALL)
-	@# Python compiles what it imports. Most of what was installed is never imported.
+	@# Python compiles what it imports. Most of what was installed is never imported. Where this fails,
+	@# jobs say it better.
 	printf '%s\n' $(IMPORTED) | xargs -n 1 -P 2 $(BIN)/python -c 'import sys, importlib; \
-	  [importlib.import_module(name) for name in sys.argv[1].split(",")]'
+	  [importlib.import_module(name) for name in sys.argv[1].split(",")]' || true
 	touch $@
 
 # config.yaml and its schema for editors, from the models in experiments/*/config.py.
